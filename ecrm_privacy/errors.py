@@ -1,0 +1,93 @@
+"""Expected failures. Each states a fact, carries identifiers at most, never personal data and never HTTP.
+
+    Failure
+    ├── Refusal              the caller asked for what cannot be done; nothing changed
+    │   ├── UnknownPurpose  UnknownNotice  RequiredPurpose  StaleNotice  EmptyAnswer
+    │   ├── NotKnown         no such receipt, request or session for this caller
+    │   ├── TokenRefused     a sign-in token that is forged, foreign, expired or used
+    │   ├── KeyReuse         an Idempotency-Key that came with another body
+    │   └── SubjectErased    the subject is being erased
+    ├── Unavailable          try again: overload, database away
+    │   └── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
+    ├── StartRefused         the service will not start; the message says what to do
+    │   ├── KeyFileRefused  SchemaRefused  DurabilityRefused  PolicyRefused
+    └── Tampered             sealed or logged data does not check
+"""
+
+
+class Failure(Exception):
+    """Root of the expected failures of this product."""
+
+
+class Refusal(Failure):
+    """The caller asked for what cannot be done; nothing changed."""
+
+
+class UnknownPurpose(Refusal):
+    """The active policy has no such purpose, channel or recipient."""
+
+
+class UnknownNotice(Refusal):
+    """No notice of that version was ever activated, and a yes needs one."""
+
+
+class RequiredPurpose(Refusal):
+    """A purpose without which the service cannot be rendered takes no answer but `given`."""
+
+
+class StaleNotice(Refusal):
+    """The notice was superseded by a material change; a yes to it no longer counts."""
+
+
+class EmptyAnswer(Refusal):
+    """A request without any answer."""
+
+
+class NotKnown(Refusal):
+    """There is nothing of that name for this caller."""
+
+
+class TokenRefused(Refusal):
+    """A sign-in token that is forged, foreign, expired or was used before."""
+
+
+class KeyReuse(Refusal):
+    """The Idempotency-Key was used before with another body."""
+
+
+class SubjectErased(Refusal):
+    """The subject was erased, or its erasure has begun."""
+
+
+class Unavailable(Failure):
+    """The service cannot do this now; nothing is known to have changed and a retry is welcome."""
+
+    retry_after_s = 1
+
+
+class OutcomeUnknown(Unavailable):
+    """The commit of a write was not confirmed; repeat it with the same Idempotency-Key."""
+
+
+class StartRefused(Failure):
+    """The service will not start; the message says what is wrong and what to do."""
+
+
+class KeyFileRefused(StartRefused):
+    """The key file is missing, readable by others or damaged."""
+
+
+class SchemaRefused(StartRefused):
+    """The database is of another version than this program."""
+
+
+class DurabilityRefused(StartRefused):
+    """The database would acknowledge what it can lose."""
+
+
+class PolicyRefused(StartRefused):
+    """The policy documents are broken; each problem names file and key."""
+
+
+class Tampered(Failure):
+    """Sealed or logged data was altered, moved or truncated."""
