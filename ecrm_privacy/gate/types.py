@@ -1,0 +1,57 @@
+"""What passes the gate. All that the guest may import.
+
+A `Grant` holds opened values and pseudonyms, never a subject and never a key. An empty grant is the ordinary case: no
+subject, no permission, expired, stale, database away. Nobody branches on it: without pseudonyms there is nothing to read.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+
+from ecrm_privacy.vocabulary import Category, Pseudonym, Purpose, Regime
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Behind whom we look: the hash of a session cookie or the blind index of a customer number; None for nobody."""
+
+    token_hash: bytes | None = None
+    customer_index: bytes | None = None
+
+
+class Signals(msgspec.Struct, frozen=True):
+    """What came with the request and can only narrow: `closed` are purposes this browser said no to."""
+
+    regime: Regime
+    gpc: bool = False
+    closed: frozenset[Purpose] = frozenset()
+    closed_all: bool = False
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """Whether a need's purpose is allowed now, and why (`because` is a word of the policy's decision table)."""
+
+    purpose: Purpose
+    allowed: bool
+    status: str
+    because: str
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What one need opened: `values` by category and field, `pseudonyms` by category; both empty without permission."""
+
+    permission: Permission
+    values: Mapping[Category, Mapping[str, str]] = {}
+    pseudonyms: Mapping[Category, tuple[Pseudonym, ...]] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing was opened."""
+        return not self.values and not self.pseudonyms
+
+    def all_pseudonyms(self) -> list[Pseudonym]:
+        """Return every open pseudonym, in a stable order."""
+        return [pseudonym for category in sorted(self.pseudonyms) for pseudonym in self.pseudonyms[category]]
+
+
+Admit = Callable[[Caller, Sequence[str], Signals], Awaitable[Mapping[str, Grant]]]
+"""`await admit(caller, need_names, signals)` gives one `Grant` per need name; it never raises for doubt, it grants nothing."""
