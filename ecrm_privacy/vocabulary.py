@@ -88,3 +88,9 @@ class RightKind(StrEnum):
     OBJECTION = "objection"
     OPT_OUT_OF_SALE = "opt_out_of_sale"
     LIMIT_SENSITIVE = "limit_sensitive"
+
+
+CONTRIBUTE = Purpose("model.contribute")
+"""The purpose under which one subject's history may help others: counts of contributors are built from nothing else."""
+EVIDENCE = Category("evidence")
+"""The category whose key wraps what a subject said, so that the subject can read it and erasure can end it."""

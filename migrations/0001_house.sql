@@ -193,7 +193,7 @@ grant select, insert, update, delete on ecrm.rights_request, ecrm.job to ecrm_ho
 create function ecrm.admit(ask_n int[], token_hash bytea[], customer_index bytea[], ask_regime text[], ask_gpc boolean[],
                            ask_closed text[], want_n int[], want_need text[])
 returns table (n int, need text, bundle bytea, purpose text, allowed boolean, status text, because text, until date,
-               subject uuid, category text, version smallint, wrapped bytea, fields text[], field_versions smallint[],
+               subject uuid, category text, version smallint, wrapped bytea, fields text[],
                sealed bytea[])
 language plpgsql stable security definer set search_path = ecrm, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -203,7 +203,7 @@ begin
 return query
 with active as materialized (select bundle from policy_active),
 ask as materialized (
-    select a.*, coalesce(s.browser, null) as browser, coalesce(s.account, b.subject) as account
+    select a.*, s.browser, coalesce(s.account, b.subject) as account
     from unnest(ask_n, token_hash, customer_index, ask_regime, ask_gpc, ask_closed)
          as a(n, token_hash, customer_index, regime, gpc, closed)
     left join session s on s.token_hash = a.token_hash
@@ -277,12 +277,12 @@ opened as (
     having bool_and(r.allowed is true)
 )
 select v.n, v.need, v.bundle, v.purpose, v.allowed, v.status, coalesce(v.because, 'unknown_rule'), v.until,
-    k.subject, k.category, k.version, k.wrapped, f.fields, f.versions, f.sealed
+    k.subject, k.category, k.version, k.wrapped, f.fields, f.sealed
 from verdict v
 left join opened o on o.n = v.n and o.need = v.need and o.subject = v.subject
 left join subject_key k on k.subject = o.subject and k.category = o.category
 left join lateral (
-    select array_agg(r.field) as fields, array_agg(r.version) as versions, array_agg(r.sealed) as sealed
+    select array_agg(r.field) as fields, array_agg(r.sealed) as sealed
     from record r where r.subject = k.subject and r.category = k.category and r.version = k.version
 ) f on true
 order by v.n, v.need, v.is_beside, k.category, k.version;

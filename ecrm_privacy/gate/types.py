@@ -5,6 +5,7 @@ subject, no permission, expired, stale, database away. Nobody branches on it: wi
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date
 
 import msgspec
 
@@ -34,6 +35,7 @@ class Permission(msgspec.Struct, frozen=True):
     allowed: bool
     status: str
     because: str
+    until: date | None = None
 
 
 class Grant(msgspec.Struct, frozen=True):

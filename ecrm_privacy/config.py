@@ -1,0 +1,89 @@
+"""The only reader of the environment: one frozen `Config`, from `ECRM_*` variables over an optional TOML file."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ecrm_privacy.errors import StartRefused
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of one service. Every field can be set as `ECRM_<FIELD>` or as a key of the file in `ECRM_CONFIG`."""
+
+    data_dir: Path = Path("data")
+    """Where the key file, the embedded database and the site keys live."""
+    database_url: str | None = None
+    """PostgreSQL 15 or later; without it the embedded server in `data_dir`."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    base_url: str | None = None
+    """The service's own origin as browsers see it, e.g. `https://privacy.shop.example`; default: host and port."""
+    policies: Path | None = None
+    """A folder of policy documents; default: the shipped bundle."""
+    plugins: tuple[str, ...] = ("personalization.plugin",)
+    log_origin: str = "localhost/ecrm"
+    """Name of the ledger in checkpoints: a URL without scheme."""
+    site_origins: dict[str, list[str]] = {}
+    """Further origins per site, beside those in the site's policy document."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose forwarded headers are believed, e.g. `10.0.0.0/8`."""
+    region_header: str | None = None
+    """Header in which a trusted proxy names the visitor's region, e.g. `cf-ipcountry`."""
+    yes_per_minute_subject: int = 60
+    yes_per_minute_address: int = 600
+    """Rates of a yes; 0 is off. A no has none."""
+    k_people: int = 20
+    """Nothing derived from several people is shown about fewer than this many."""
+    checkpoint_period_s: float = 60.0
+    """How often the public checkpoint moves."""
+    pool_size: int = 4
+    demo: bool = False
+
+    @property
+    def origin(self) -> str:
+        """The service's own origin, without a trailing slash."""
+        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        """True where browsers reach the service over https; cookies are `Secure` there."""
+        return self.origin.startswith("https://")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the root key lives; never in the database and never in its backups."""
+        return self.data_dir / "keys" / "ecrm.key"
+
+
+def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -> Config:
+    """Read `Config` from `environment` (and the TOML file it names as ECRM_CONFIG); `overrides` that are not None win.
+
+    Raises StartRefused naming the setting that is wrong.
+    """
+    settings: dict[str, Any] = {}
+    if path := environment.get("ECRM_CONFIG"):
+        try:
+            settings.update(tomllib.loads(Path(path).read_text()))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise StartRefused(f"ECRM_CONFIG: {path} cannot be read as TOML ({type(error).__name__}).") from error
+    for field in msgspec.structs.fields(Config):
+        if (value := environment.get(f"ECRM_{field.name.upper()}")) is not None:
+            settings[field.name] = value.split(",") if field.name in {"plugins", "trusted_proxies"} else value
+    settings.update({name: value for name, value in overrides.items() if value is not None})
+    if isinstance(settings.get("site_origins"), str):
+        settings["site_origins"] = msgspec.json.decode(settings["site_origins"])
+    try:
+        return msgspec.convert(settings, Config, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise StartRefused(f"Configuration: {error}. See docs/reference/configuration.md.") from error
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError
