@@ -1,0 +1,244 @@
+"""The vault's tables: wrapped keys, sealed records, blind indexes, and the register of pseudonyms.
+
+Every function returns a `Query`; nothing here begins, commits or acquires. Queries without a row type are effects:
+they may travel with a ledger entry. Rows of `pseudonym_use` are locked in the order of pseudonyms, like `ecrm.hold`
+does it.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from ecrm_privacy.sql import Effect, Query
+from ecrm_privacy.vault.blind_index import IndexKind
+from ecrm_privacy.vocabulary import Category, Pseudonym, Purpose, SubjectId
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """A wrapped key and whose it is."""
+
+    subject: UUID
+    category: str
+    version: int
+    wrapped: bytes
+
+
+class RecordRow(msgspec.Struct, frozen=True):
+    """A sealed field value and the version of the key that sealed it."""
+
+    subject: UUID
+    category: str
+    field: str
+    version: int
+    sealed: bytes
+
+
+class SubjectRow(msgspec.Struct, frozen=True):
+    """The subject behind a blind index."""
+
+    subject: UUID
+
+
+class UseRow(msgspec.Struct, frozen=True):
+    """A purpose that a pseudonym's history may serve now."""
+
+    pseudonym: UUID
+    purpose: str
+
+
+# keys ---------------------------------------------------------------------------------------------------------------
+
+
+def insert_key(
+    subject: SubjectId,
+    category: Category,
+    version: int,
+    wrapped: bytes,
+    pseudonym: Pseudonym | None = None,
+    purposes: Sequence[Purpose] = (),
+) -> Effect:
+    """Insert a key and, only if its row is really new, its pseudonym and the purposes that may use it.
+
+    Somebody who made this version first keeps it: then nothing is inserted, and the key of the loser opens nothing.
+    """
+    return Query(
+        """
+        with inserted as (
+            insert into ecrm.subject_key (subject, category, version, wrapped) values ($1, $2, $3, $4)
+            on conflict do nothing returning 1
+        ), named as (
+            insert into ecrm.pseudonym (pseudonym, category)
+            select $5::uuid, $2 where $5::uuid is not null and exists (select from inserted)
+            on conflict do nothing
+        )
+        insert into ecrm.pseudonym_use (pseudonym, purpose)
+        select $5::uuid, purpose from unnest($6::text[]) as purpose
+        where $5::uuid is not null and exists (select from inserted)
+        on conflict do nothing
+        """,
+        (subject, category, version, wrapped, pseudonym, list(purposes)),
+    )
+
+
+def keys_of(subjects: Sequence[SubjectId]) -> Query[KeyRow]:
+    """Return every key of these subjects, by subject, category and version."""
+    return Query(
+        "select subject, category, version, wrapped from ecrm.subject_key where subject = any($1::uuid[])"
+        " order by subject, category, version",
+        (list(subjects),),
+        KeyRow,
+    )
+
+
+def destroy_key(subject: SubjectId, category: Category, version: int) -> Effect:
+    """Delete one key: what it sealed no longer opens. Used after a hand-over."""
+    return Query(
+        "delete from ecrm.subject_key where subject = $1 and category = $2 and version = $3",
+        (subject, category, version),
+    )
+
+
+# records ------------------------------------------------------------------------------------------------------------
+
+
+def put_record(subject: SubjectId, category: Category, field: str, version: int, sealed: bytes) -> Effect:
+    """Insert or replace the sealed value of a field."""
+    return Query(
+        "insert into ecrm.record (subject, category, field, version, sealed) values ($1, $2, $3, $4, $5)"
+        " on conflict (subject, category, field) do update set version = excluded.version, sealed = excluded.sealed",
+        (subject, category, field, version, sealed),
+    )
+
+
+def add_record(subject: SubjectId, category: Category, field: str, version: int, sealed: bytes) -> Effect:
+    """Insert the sealed value of a field unless there is one: at a merge, what the account said stays."""
+    return Query(
+        "insert into ecrm.record (subject, category, field, version, sealed) values ($1, $2, $3, $4, $5)"
+        " on conflict do nothing",
+        (subject, category, field, version, sealed),
+    )
+
+
+def records_of(subject: SubjectId) -> Query[RecordRow]:
+    """Return every sealed field of a subject, by category and field."""
+    return Query(
+        "select subject, category, field, version, sealed from ecrm.record where subject = $1 order by category, field",
+        (subject,),
+        RecordRow,
+    )
+
+
+def delete_record(subject: SubjectId, category: Category, field: str) -> Effect:
+    """Delete one field."""
+    return Query(
+        "delete from ecrm.record where subject = $1 and category = $2 and field = $3",
+        (subject, category, field),
+    )
+
+
+# blind indexes ------------------------------------------------------------------------------------------------------
+
+
+def find_subject(kind: IndexKind, value: bytes) -> Query[SubjectRow]:
+    """Return the subject of a blind index, if there is one."""
+    return Query("select subject from ecrm.blind_index where kind = $1 and value = $2", (kind, value), SubjectRow)
+
+
+def insert_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
+    """Name a subject by a blind index, unless the index names somebody already."""
+    return Query(
+        "insert into ecrm.blind_index (kind, value, subject) values ($1, $2, $3) on conflict do nothing",
+        (kind, value, subject),
+    )
+
+
+def delete_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
+    """Take a name from a subject: an address that changed, say."""
+    return Query(
+        "delete from ecrm.blind_index where kind = $1 and value = $2 and subject = $3",
+        (kind, value, subject),
+    )
+
+
+# erasure ------------------------------------------------------------------------------------------------------------
+
+
+def destroy_category(subject: SubjectId, category: Category) -> tuple[Effect, Effect]:
+    """Delete the keys and records of one category, when nothing covers it any more."""
+    return (
+        Query("delete from ecrm.subject_key where subject = $1 and category = $2", (subject, category)),
+        Query("delete from ecrm.record where subject = $1 and category = $2", (subject, category)),
+    )
+
+
+def destroy_subject(subject: SubjectId) -> tuple[Effect, Effect, Effect]:
+    """Delete all keys, records and blind indexes of a subject. Read its pseudonyms first: nothing leads back."""
+    return (
+        Query("delete from ecrm.subject_key where subject = $1", (subject,)),
+        Query("delete from ecrm.record where subject = $1", (subject,)),
+        Query("delete from ecrm.blind_index where subject = $1", (subject,)),
+    )
+
+
+# the register of pseudonyms -----------------------------------------------------------------------------------------
+
+
+def insert_uses(pseudonyms: Sequence[Pseudonym], purposes: Sequence[Purpose]) -> Effect:
+    """Let the history of these pseudonyms serve these purposes; a pseudonym that is not registered is passed over."""
+    return Query(
+        """
+        insert into ecrm.pseudonym_use (pseudonym, purpose)
+        select p.pseudonym, purpose from ecrm.pseudonym p cross join unnest($2::text[]) as purpose
+        where p.pseudonym = any($1::uuid[])
+        order by p.pseudonym, purpose
+        on conflict do nothing
+        """,
+        (list(pseudonyms), list(purposes)),
+    )
+
+
+def delete_uses(pseudonyms: Sequence[Pseudonym], purposes: Sequence[Purpose]) -> Effect:
+    """Close these pseudonyms for these purposes; waits for events that are being stored under them."""
+    return Query(
+        """
+        with held as materialized (
+            select pseudonym, purpose from ecrm.pseudonym_use
+            where pseudonym = any($1::uuid[]) and purpose = any($2::text[])
+            order by pseudonym, purpose for update
+        )
+        delete from ecrm.pseudonym_use u using held
+        where u.pseudonym = held.pseudonym and u.purpose = held.purpose
+        """,
+        (list(pseudonyms), list(purposes)),
+    )
+
+
+def delete_all_uses(pseudonyms: Sequence[Pseudonym]) -> Effect:
+    """Close these pseudonyms for every purpose; waits for events that are being stored under them."""
+    return Query(
+        """
+        with held as materialized (
+            select pseudonym, purpose from ecrm.pseudonym_use
+            where pseudonym = any($1::uuid[]) order by pseudonym, purpose for update
+        )
+        delete from ecrm.pseudonym_use u using held
+        where u.pseudonym = held.pseudonym and u.purpose = held.purpose
+        """,
+        (list(pseudonyms),),
+    )
+
+
+def uses_of(pseudonyms: Sequence[Pseudonym]) -> Query[UseRow]:
+    """Return what these pseudonyms are open for."""
+    return Query(
+        "select pseudonym, purpose from ecrm.pseudonym_use where pseudonym = any($1::uuid[])"
+        " order by pseudonym, purpose",
+        (list(pseudonyms),),
+        UseRow,
+    )
+
+
+def delete_pseudonyms(pseudonyms: Sequence[Pseudonym]) -> Effect:
+    """Delete pseudonyms, last of all: behaviour that is left goes with them by cascade."""
+    return Query("delete from ecrm.pseudonym where pseudonym = any($1::uuid[])", (list(pseudonyms),))
