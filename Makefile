@@ -1,0 +1,61 @@
+# Needs GNU make 3.81 or later, and Python 3.11 or later with venv. Everything else comes from requirements.lock.
+
+PORT ?= 8000
+DATA ?=
+RESET ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The environment is complete when this file is newer than what it was made from.
+READY := $(VENV)/.ready
+# The first Python that is new enough; PYTHON=… chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+
+.PHONY: help setup demo test check format bench kills lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+
+setup: $(READY) ## the environment in .venv, from the lock file
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or later (Debian: apt-get install python3 python3-venv)."; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "$(PYTHON) cannot make environments: venv is missing. Debian: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV) with $$("$(PYTHON)" --version)"; "$(PYTHON)" -m venv $(VENV); }
+	@echo "Installing what requirements.lock names (about a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $(READY)
+
+demo: setup ## the demo shop: make demo [PORT=8000] [DATA=folder] [RESET=1]
+	@exec $(BIN)/ecrm demo --port $(PORT) $(if $(DATA),--data-dir "$(DATA)") $(if $(RESET),--reset)
+
+test: setup ## everything that is tested: make test [ARGS="-k gate"]
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## format, lint, strict types, who may import whom, tidiness
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@NO_COLOR=1 $(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/house
+
+format: setup ## lay the source out as `make check` wants it
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+bench: setup ## the benchmarks, each beside its own limit in the same run
+	@exec $(BIN)/ecrm bench
+
+kills: setup ## 30 seeded kills under load; `make test` runs 5
+	@KILL_ROUNDS=30 $(BIN)/python -m pytest -q -s tests/faults $(ARGS)
+
+lock: setup ## resolve requirements.lock anew, for every platform (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment and every cache; data stays
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find ecrm_privacy personalization tests -name __pycache__ -type d -prune -exec rm -rf {} +
