@@ -78,4 +78,5 @@ class Gate:
             return
         if fields:
             values[category] = {**values.get(category, {}), **fields}
-        pseudonyms[category] = (*pseudonyms.get(category, ()), pseudonym(key))
+        else:
+            pseudonyms[category] = (*pseudonyms.get(category, ()), pseudonym(key))

@@ -1,7 +1,8 @@
 """What passes the gate. All that the guest may import.
 
 A `Grant` holds opened values and pseudonyms, never a subject and never a key. An empty grant is the ordinary case: no
-subject, no permission, expired, stale, database away. Nobody branches on it: without pseudonyms there is nothing to read.
+subject, no permission, expired, stale, database away. Nobody branches on it:
+without pseudonyms there is nothing to read.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from datetime import date
 
 import msgspec
 
-from ecrm_privacy.vocabulary import Category, Pseudonym, Purpose, Regime
+from ecrm_privacy.vocabulary import Category, NoticeVersion, Pseudonym, Purpose, Regime
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -26,6 +27,8 @@ class Signals(msgspec.Struct, frozen=True):
     gpc: bool = False
     closed: frozenset[Purpose] = frozenset()
     closed_all: bool = False
+    answered: NoticeVersion | None = None
+    """The notice that this browser last answered; a question is due again when it is no longer good."""
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -56,4 +59,4 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 Admit = Callable[[Caller, Sequence[str], Signals], Awaitable[Mapping[str, Grant]]]
-"""`await admit(caller, need_names, signals)` gives one `Grant` per need name; it never raises for doubt, it grants nothing."""
+"""`await admit(caller, need_names, signals)` gives one `Grant` per need; it never raises for doubt, it grants nothing."""

@@ -153,6 +153,11 @@ def insert_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
     )
 
 
+def claim_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
+    """Name a new subject by a blind index; fails (`blind_index_pkey`) when the index names somebody already."""
+    return Query("insert into ecrm.blind_index (kind, value, subject) values ($1, $2, $3)", (kind, value, subject))
+
+
 def delete_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
     """Take a name from a subject: an address that changed, say."""
     return Query(
@@ -182,6 +187,33 @@ def destroy_subject(subject: SubjectId) -> tuple[Effect, Effect, Effect]:
 
 
 # the register of pseudonyms -----------------------------------------------------------------------------------------
+
+
+def register(pseudonyms: Sequence[Pseudonym], category: Category) -> Effect:
+    """Register pseudonyms of keys that exist: after a hand-over, or when a yes is renewed after the history went."""
+    return Query(
+        "insert into ecrm.pseudonym (pseudonym, category) select p, $2 from unnest($1::uuid[]) p on conflict do nothing",
+        (list(pseudonyms), category),
+    )
+
+
+def mix() -> tuple[Effect, Effect]:
+    """Write the register anew in the order of its random names.
+
+    Rows of one answer stand at the same place in several tables until then, and a dump keeps that order: so a dump
+    could be joined by it. Runs after imports and once a day.
+    """
+    return (
+        Query(
+            "update ecrm.pseudonym p set category = p.category"
+            " from (select pseudonym from ecrm.pseudonym order by pseudonym for update) o where o.pseudonym = p.pseudonym"
+        ),
+        Query(
+            "update ecrm.pseudonym_use u set purpose = u.purpose"
+            " from (select pseudonym, purpose from ecrm.pseudonym_use order by pseudonym, purpose for update) o"
+            " where (o.pseudonym, o.purpose) = (u.pseudonym, u.purpose)"
+        ),
+    )
 
 
 def insert_uses(pseudonyms: Sequence[Pseudonym], purposes: Sequence[Purpose]) -> Effect:

@@ -1,0 +1,101 @@
+"""The keys and pseudonyms that follow from what a subject said.
+
+A subject that may be remembered gets a key for each kind of behaviour, and its pseudonym is registered with the purposes
+it may serve. Everything here is an effect: it happens in the transaction of the answer, or not at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from ecrm_privacy.consent.standing import Standing, SubjectView, uses
+from ecrm_privacy.delivery.store import enqueue
+from ecrm_privacy.sql import Effect
+from ecrm_privacy.vault import keys
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.keys import SubjectKey
+from ecrm_privacy.vault.pseudonym import pseudonym
+from ecrm_privacy.vocabulary import CONTRIBUTE, EVIDENCE, Category, Pseudonym, Purpose
+
+
+class Pseudonyms(msgspec.Struct, frozen=True):
+    """The payload of the jobs `unlearn`, `relearn` and `retire`."""
+
+    pseudonyms: tuple[Pseudonym, ...]
+
+
+class Access(msgspec.Struct, frozen=True):
+    """What an entry needs of the vault: the subject's evidence key, and the effects that go with the answer.
+
+    `closing` are those that wait for events being stored under a pseudonym; the writer orders them over all entries.
+    """
+
+    evidence: SubjectKey
+    effects: tuple[Effect, ...]
+    closing: tuple[tuple[UUID, Effect], ...]
+
+
+def held(keyring: Keyring, view: SubjectView) -> Mapping[Category, tuple[SubjectKey, ...]]:
+    """Unwrap every key of a subject, by category. Raises Tampered."""
+    opened: dict[Category, tuple[SubjectKey, ...]] = {}
+    for row in sorted(view.keys, key=lambda row: (row.category, row.version)):
+        key = keys.unwrap(keyring, view.subject, row.category, row.version, row.wrapped)
+        opened[row.category] = (*opened.get(row.category, ()), key)
+    return opened
+
+
+def follow(
+    keyring: Keyring,
+    standing: Standing,
+    before: SubjectView | None,
+    after: SubjectView,
+    handed_over: Sequence[SubjectKey] = (),
+) -> Access:
+    """Return the effects that make keys, pseudonyms and their uses agree with `after`.
+
+    `before` is the subject as the tables have it (None for a new one); `handed_over` are keys that a merge gave it.
+    """
+    opened = dict(held(keyring, before)) if before else {}
+    effects: list[Effect] = []
+    closing: list[tuple[UUID, Effect]] = []
+    for key in handed_over:
+        opened[key.category] = (*opened.get(key.category, ()), key)
+    if EVIDENCE not in opened:
+        key, wrapped = keys.new(keyring, after.subject, EVIDENCE)
+        opened[EVIDENCE] = (key,)
+        effects.append(vault.insert_key(after.subject, EVIDENCE, key.version, wrapped))
+    for category, document in standing.bundle.categories.items():
+        if not document.behavioural:
+            continue
+        now = uses(standing, after, category)
+        was = uses(standing, before, category) if before and before.regime else frozenset()
+        if not opened.get(category):
+            if now:
+                key, wrapped = keys.new(keyring, after.subject, category)
+                effects.append(
+                    vault.insert_key(after.subject, category, key.version, wrapped, pseudonym(key), sorted(now))
+                )
+            continue
+        if now == was and not any(key.category == category for key in handed_over):
+            continue
+        names = tuple(sorted((pseudonym(key) for key in opened[category]), key=lambda name: name.bytes))
+        closing += ((name, vault.delete_all_uses([name])) for name in names)
+        effects += (vault.register(names, category), vault.insert_uses(names, sorted(now)))
+        effects += _owed(names, was, now, document.retention.after_withdrawal_days)
+    return Access(opened[EVIDENCE][0], tuple(effects), tuple(closing))
+
+
+def _owed(
+    names: tuple[Pseudonym, ...], was: frozenset[Purpose], now: frozenset[Purpose], after_days: int
+) -> list[Effect]:
+    """The work outside the entry's transaction: counts follow, and what nothing covers any more goes after its time."""
+    jobs: list[Effect] = []
+    if CONTRIBUTE in was and CONTRIBUTE not in now:
+        jobs.append(enqueue("unlearn", Pseudonyms(names)))
+    if CONTRIBUTE in now and CONTRIBUTE not in was:
+        jobs.append(enqueue("relearn", Pseudonyms(names)))
+    if was and not now:
+        jobs.append(enqueue("retire", Pseudonyms(names), after_days=after_days))
+    return jobs

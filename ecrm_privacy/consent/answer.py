@@ -1,0 +1,184 @@
+"""What a person said, checked against the policy, and what it changes. Pure.
+
+A "no" is always taken, whatever notice was shown; a yes counts only to a notice that is still good for its purpose.
+Closing a purpose closes everything under it, so that a later yes to the purpose revives no channel and no recipient.
+"""
+
+from datetime import date, timedelta
+
+import msgspec
+
+from ecrm_privacy.consent.standing import Standing, StatusRow, SubjectView, permissions, purpose_rule
+from ecrm_privacy.errors import EmptyAnswer, RequiredPurpose, UnknownNotice, UnknownPurpose
+from ecrm_privacy.gate.types import Signals
+from ecrm_privacy.ledger.record import Change
+from ecrm_privacy.policy.choice import Choice
+from ecrm_privacy.policy.documents import Bundle, Rule
+from ecrm_privacy.vocabulary import (
+    YES,
+    Answer,
+    Channel,
+    ConsentStatus,
+    ExpressionMethod,
+    LegalBasis,
+    NoticeVersion,
+    Purpose,
+    Recipient,
+)
+
+ASKS_AGAIN = frozenset({"unknown", "expired", "stale_notice"})
+CLOSED_BY_ANSWER = frozenset({"refused", "withdrawn", "objected"})
+
+
+class SaidAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One answer: to a purpose, or to one channel or recipient under it."""
+
+    purpose: Purpose
+    answer: Answer
+    channel: str | None = None
+    recipient: str | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that this answers."""
+        return Rule(self.purpose, Channel(self.channel or ""), Recipient(self.recipient or ""))
+
+
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/answers`."""
+
+    notice: NoticeVersion
+    answers: tuple[SaidAnswer, ...]
+    method: ExpressionMethod
+
+
+def check(bundle: Bundle, said: Said) -> None:
+    """Refuse what the active policy has no place for.
+
+    Raises EmptyAnswer, UnknownPurpose (also for channels and recipients), RequiredPurpose, UnknownNotice (with a yes).
+    """
+    if not said.answers:
+        raise EmptyAnswer
+    for answer in said.answers:
+        purpose = bundle.purposes.get(answer.purpose)
+        if purpose is None or (answer.channel and answer.recipient):
+            raise UnknownPurpose
+        if answer.channel and answer.channel not in purpose.channels:
+            raise UnknownPurpose
+        if answer.recipient and answer.recipient not in purpose.recipients:
+            raise UnknownPurpose
+        if purpose.required and answer.answer is not Answer.GIVEN:
+            raise RequiredPurpose
+    if any(answer.answer is Answer.GIVEN for answer in said.answers) and said.notice not in bundle.notices:
+        raise UnknownNotice
+
+
+def changes(standing: Standing, view: SubjectView | None, said: Said) -> tuple[Change, ...]:
+    """Return what `said` changes for the subject `view` (None: nobody yet); the last answer to a rule counts."""
+    made: dict[Rule, Change] = {}
+    for answer in said.answers:
+        status = _status(standing, view, answer)
+        if status in YES and not standing.bundle.still_good(answer.purpose, said.notice):
+            continue
+        for rule in (answer.rule, *_under(view, answer.rule, status)):
+            made.pop(rule, None)
+            made[rule] = _change(standing, rule, status, said.notice)
+    return tuple(made.values())
+
+
+def _status(standing: Standing, view: SubjectView | None, answer: SaidAnswer) -> ConsentStatus:
+    row = view.statuses.get(answer.rule) if view else None
+    before = row.on(standing.today) if row else ConsentStatus.UNKNOWN
+    if answer.answer is Answer.GIVEN:
+        return ConsentStatus.RENEWED if before in YES else ConsentStatus.GIVEN
+    if standing.bundle.purposes[answer.purpose].basis is not LegalBasis.CONSENT and not (
+        answer.channel or answer.recipient
+    ):
+        return ConsentStatus.OBJECTED
+    if answer.answer is Answer.WITHDRAWN and before not in {*YES, ConsentStatus.WITHDRAWN}:
+        return ConsentStatus.REFUSED
+    return ConsentStatus(answer.answer.value)
+
+
+def _under(view: SubjectView | None, rule: Rule, status: ConsentStatus) -> list[Rule]:
+    """What lies under a purpose and was allowed: closing the purpose closes it too."""
+    purpose, channel, recipient = rule
+    if status in YES or channel or recipient or view is None:
+        return []
+    return [
+        other
+        for other, row in view.statuses.items()
+        if other[0] == purpose and other != rule and row.status in {*YES, ConsentStatus.REQUESTED}
+    ]
+
+
+def _change(standing: Standing, rule: Rule, status: ConsentStatus, notice: NoticeVersion) -> Change:
+    purpose, channel, recipient = rule
+    until: date | None = None
+    days = standing.bundle.purposes[purpose].validity_days
+    if status in YES and days:
+        until = standing.today + timedelta(days=days)
+    return Change(
+        purpose=purpose, channel=channel, recipient=recipient, status=status, notice=notice, since=standing.today,
+        until=until,
+    )  # fmt: skip
+
+
+def apply(view: SubjectView, made: tuple[Change, ...], *, gpc: bool | None = None) -> SubjectView:
+    """Return `view` as it will be once `made` is in the ledger."""
+    statuses = dict(view.statuses)
+    for change in made:
+        rule = Rule(Purpose(change.purpose), Channel(change.channel), Recipient(change.recipient))
+        statuses[rule] = StatusRow(change.status, NoticeVersion(change.notice), change.since, change.until)
+    return msgspec.structs.replace(view, statuses=statuses, gpc=view.gpc if gpc is None else gpc)
+
+
+def narrowed(signals: Signals, said: Said, made: tuple[Change, ...], *, signed_in: bool) -> frozenset[Purpose]:
+    """Return the purposes this browser closes after an answer.
+
+    A yes lifts its own mark. Signed out, a no is marked here; signed in, it is the account's and needs no mark.
+    """
+    given = {change.purpose for change in made if change.status in YES and not change.channel and not change.recipient}
+    answered = {answer.purpose for answer in said.answers if not answer.channel and not answer.recipient}
+    refused = {
+        answer.purpose
+        for answer in said.answers
+        if answer.answer is not Answer.GIVEN and not answer.channel and not answer.recipient
+    }
+    kept = signals.closed - given
+    return frozenset(kept - answered) if signed_in else frozenset(kept | refused)
+
+
+def answer_due(standing: Standing, signals: Signals) -> bool:
+    """Say whether this caller should be asked: never answered, expired, or the notice changed materially since."""
+    bundle, speaker = standing.bundle, standing.speaker
+    for row in permissions(standing, signals):
+        if row.channel or row.recipient:
+            continue
+        if row.because in ASKS_AGAIN:
+            return True
+        if row.because == "closed_here" and (
+            signals.closed_all or signals.answered is None or not bundle.still_good(row.purpose, signals.answered)
+        ):
+            return True
+        said = speaker.statuses.get(purpose_rule(row.purpose)) if speaker else None
+        if row.because in CLOSED_BY_ANSWER and said is not None:
+            if said.since + _quiet(bundle, signals) <= standing.today or not bundle.still_good(
+                row.purpose, said.notice
+            ):
+                return True
+    return False
+
+
+def _quiet(bundle: Bundle, signals: Signals) -> timedelta:
+    """How long nobody is asked again after a no, under the regime of this request."""
+    days = [law.ask_again_after_days for law in bundle.jurisdictions.values() if law.regime == signals.regime]
+    return timedelta(days=max(days, default=180))
+
+
+def choice_after(standing: Standing, signals: Signals, notice: NoticeVersion) -> Choice:
+    """Return what `ecrm_choice` says after an answer: what tags may start, and what this browser closed."""
+    allowed = frozenset(
+        row.purpose for row in permissions(standing, signals) if row.allowed and not row.channel and not row.recipient
+    )
+    return Choice(notice, allowed, signals.closed)

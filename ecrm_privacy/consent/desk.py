@@ -1,0 +1,324 @@
+"""The consent desk: takes an answer, makes it an entry, and says what is now permitted.
+
+One answer is one leaf and one transaction, the ledger writer's. The desk reads, prepares and seals before it; if the
+subject got another entry in between, the writer says so and the desk prepares again. A repeat of the same
+Idempotency-Key gets the same reply, also when the first one was never heard.
+"""
+
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import uuid4
+
+import msgspec
+
+from ecrm_privacy.consent import store
+from ecrm_privacy.consent.access import follow
+from ecrm_privacy.consent.answer import Said, answer_due, apply, changes, check, choice_after, narrowed
+from ecrm_privacy.consent.standing import (
+    KeyRow,
+    PermissionRow,
+    Standing,
+    StatusRow,
+    SubjectView,
+    permissions,
+)
+from ecrm_privacy.delivery import store as delivery
+from ecrm_privacy.errors import Failure, KeyReuse, Unavailable
+from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.ledger.failures import KeyTaken, StaleSubject
+from ecrm_privacy.ledger.record import (
+    LEAF_INDEX,
+    Body,
+    Change,
+    ConsentEvent,
+    Entry,
+    EventKind,
+    LeafType,
+    Processing,
+    StateChange,
+    commitment,
+    leaf,
+    payload,
+)
+from ecrm_privacy.policy import choice
+from ecrm_privacy.policy.documents import Bundle, NoticeDocument, Rule
+from ecrm_privacy.sql import Conn, Effect
+from ecrm_privacy.vault.body import seal_body
+from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.keys import SubjectKey
+from ecrm_privacy.vault.reply import Replies, ReplyKey
+from ecrm_privacy.vocabulary import (
+    YES,
+    Category,
+    ConsentStatus,
+    ExpressionMethod,
+    NoticeVersion,
+    Purpose,
+    Regime,
+    SubjectId,
+)
+
+Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
+Append = Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]]
+BundleOf = Callable[[bytes], Awaitable[Bundle]]
+
+ATTEMPTS_MAX = 6
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The reply to an answer. `session_token` is a new cookie's value, if the answer needed one."""
+
+    receipt_id: str
+    leaf_index: int
+    permissions: tuple[PermissionRow, ...]
+    answer_due: bool
+    choice: str
+    session_token: str | None = None
+
+
+class Where(msgspec.Struct, frozen=True):
+    """Where an answer was given: the site, the locale and jurisdiction of the notice that was shown."""
+
+    site: str
+    locale: str
+    jurisdiction: str
+
+
+def hash_token(token: str) -> bytes:
+    """Return the hash under which a cookie's value is kept."""
+    return sha256(token.encode()).digest()
+
+
+class ConsentDesk:
+    """Takes answers. `append` is the ledger writer's; `acquire` lends a connection of the house's role."""
+
+    def __init__(self, acquire: Acquire, append: Append, keyring: Keyring, bundle_of: BundleOf) -> None:
+        self.acquire = acquire
+        self.append = append
+        self.keyring = keyring
+        self._bundle_of = bundle_of
+        self._replies = Replies(keyring)
+
+    async def standing(self, caller: Caller, conn: Conn | None = None) -> Standing:
+        """Read where a caller stands."""
+        if conn is None:
+            async with self.acquire() as own:
+                return await self.standing(caller, own)
+        row = await store.session(caller.token_hash, caller.customer_index).first(conn)
+        if row is None:
+            raise Unavailable("no policy is active")
+        known = [subject for subject in (row.account, row.browser) if subject]
+        found = {view.subject: _view(view) for view in await store.views(known).all(conn)} if known else {}
+        return Standing(
+            await self._bundle_of(row.bundle),
+            row.today,
+            found.get(row.account) if row.account else None,
+            found.get(row.browser) if row.browser else None,
+        )
+
+    async def take(
+        self, caller: Caller, said: Said, signals: Signals, where: Where, *, idempotency_key: str, body: bytes
+    ) -> Taken:
+        """Record what was said and return the reply, durable and provable.
+
+        Raises EmptyAnswer, UnknownPurpose, RequiredPurpose, UnknownNotice, KeyReuse; Unavailable and OutcomeUnknown
+        when the ledger cannot say that it is written.
+        """
+        reply = self._replies.key(idempotency_key)
+        for _ in range(ATTEMPTS_MAX):
+            if (before := await self._answered(reply, body)) is not None:
+                return before
+            standing = await self.standing(caller)
+            check(standing.bundle, said)
+            taken, entry = self._prepare(caller, standing, said, signals, where)
+            sealed = reply.seal(msgspec.json.encode(taken))
+            kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
+            entry = msgspec.structs.replace(entry, effects=(*entry.effects, *kept))
+            outcome = (await self.append([entry]))[0]
+            if isinstance(outcome, int):
+                return msgspec.structs.replace(taken, leaf_index=outcome)
+            if not isinstance(outcome, StaleSubject | KeyTaken):
+                raise outcome
+        raise Unavailable("the subject's answers arrive faster than they can be written")
+
+    async def _answered(self, reply: ReplyKey, body: bytes) -> Taken | None:
+        async with self.acquire() as conn:
+            row = await delivery.reply(reply.key_mac).first(conn)
+        if row is None:
+            return None
+        if row.body_mac != reply.body_mac(body):
+            raise KeyReuse
+        assert row.leaf_index is not None, "every reply is kept together with its entry"
+        return msgspec.structs.replace(
+            msgspec.json.decode(reply.open_(row.sealed), type=Taken), leaf_index=row.leaf_index
+        )
+
+    def _prepare(
+        self, caller: Caller, standing: Standing, said: Said, signals: Signals, where: Where
+    ) -> tuple[Taken, Entry]:
+        speaker = standing.speaker
+        made = changes(standing, speaker, said)
+        token = None
+        effects: list[Effect] = []
+        before = speaker
+        if speaker is None and _needs_a_name(standing, made):
+            speaker = SubjectView(SubjectId(uuid4()))
+            token = secrets.token_urlsafe(32)
+            effects.append(store.open_session(hash_token(token), speaker.subject, None))
+        after = apply(speaker, made, gpc=signals.gpc) if speaker else None
+        if after is not None and after.regime is None:
+            after = msgspec.structs.replace(after, regime=signals.regime)
+        signed_in = standing.account is not None
+        signals = msgspec.structs.replace(
+            signals,
+            closed=narrowed(signals, said, made, signed_in=signed_in),
+            closed_all=False,
+            answered=said.notice if said.notice in standing.bundle.notices else signals.answered,
+        )
+        standing = msgspec.structs.replace(
+            standing,
+            account=after if signed_in else None,
+            browser=standing.browser if signed_in else after,
+        )
+        entry, receipt_id = self.entry(
+            standing,
+            before,
+            after,
+            made,
+            kind=EventKind.ANSWER,
+            method=said.method,
+            notice=said.notice,
+            where=where,
+            effects=tuple(effects),
+        )
+        return (
+            Taken(
+                receipt_id,
+                -1,
+                permissions(standing, signals),
+                answer_due(standing, signals),
+                choice.encode(standing.bundle, choice_after(standing, signals, said.notice)),
+                token,
+            ),
+            entry,
+        )
+
+    def entry(
+        self,
+        standing: Standing,
+        before: SubjectView | None,
+        after: SubjectView | None,
+        made: tuple[Change, ...],
+        *,
+        kind: EventKind,
+        method: ExpressionMethod,
+        notice: NoticeVersion,
+        where: Where,
+        effects: tuple[Effect, ...] = (),
+        handed_over: Sequence[SubjectKey] = (),
+        beside: SubjectView | None = None,
+        evidence: str = "",
+    ) -> tuple[Entry, str]:
+        """Make the entry that takes a subject from `before` to `after` (None: nobody), and the name of its receipt.
+
+        `beside` is a further subject that was read and decided by: the browser's own, when its keys are handed over.
+        """
+        access = follow(self.keyring, standing, before, after, handed_over) if after else None
+        state = _state(before, after)
+        event = _event(standing.bundle, made, state, kind, method, notice, where, evidence)
+        receipt_id, opening, text = secrets.token_bytes(32), secrets.token_bytes(32), payload(event)
+        sealed = seal_body(text, opening, receipt_id, access.evidence if access else None)
+        entry = Entry(
+            leaf=leaf(LeafType.SUBJECT, commitment(opening, text)),
+            subject=after.subject if after else None,
+            seen=before.seen if before else None,
+            body=Body(sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, sealed.wrapped_for_subject),
+            changes=made if after else (),
+            state=state,
+            effects=(*(access.effects if access else ()), *effects),
+            also_seen=((beside.subject, beside.seen),) if beside else (),
+            closing=access.closing if access else (),
+        )
+        return entry, base64url(receipt_id)
+
+
+def _event(
+    bundle: Bundle,
+    made: tuple[Change, ...],
+    state: StateChange | None,
+    kind: EventKind,
+    method: ExpressionMethod,
+    notice: NoticeVersion,
+    where: Where,
+    evidence: str,
+) -> ConsentEvent:
+    """Say in the standard's record what was shown and what was said to it."""
+    concerned = [bundle.purposes[Purpose(name)] for name in dict.fromkeys(change.purpose for change in made)]
+    shown = bundle.notices.get(notice)
+    return ConsentEvent(
+        record_id=uuid4(),
+        event_time=datetime.now(UTC).replace(microsecond=0),
+        kind=kind,
+        controller=bundle.sites[where.site].controller.name,
+        site=where.site,
+        method=method,
+        notice=notice,
+        notice_hash=notice_hash(shown, where.locale) if shown else "",
+        locale=where.locale,
+        changes=made,
+        state=state,
+        processing=tuple(
+            Processing(purpose=purpose.name, dpv=purpose.dpv, basis=purpose.basis, categories=purpose.categories)
+            for purpose in concerned
+        ),
+        jurisdiction=where.jurisdiction,
+        evidence=evidence,
+    )
+
+
+def notice_hash(notice: NoticeDocument, locale: str) -> str:
+    """Return the SHA-256 (hex) of a notice's words in one locale, as receipts name what was shown."""
+    return sha256(msgspec.json.encode(notice.texts.get(locale), order="sorted")).hexdigest()
+
+
+def _view(row: store.ViewRow) -> SubjectView:
+    return SubjectView(
+        SubjectId(row.subject),
+        {
+            Rule(Purpose(purpose), channel, recipient): StatusRow(
+                ConsentStatus(status), NoticeVersion(notice), since, until
+            )
+            for purpose, channel, recipient, status, notice, since, until in row.statuses or ()
+        },
+        tuple(KeyRow(Category(category), version, wrapped) for category, version, wrapped in row.keys or ()),
+        Regime(row.regime) if row.regime else None,
+        bool(row.restricted),
+        row.adult_from,
+        bool(row.gpc),
+        row.seen,
+    )
+
+
+def _needs_a_name(standing: Standing, made: Sequence[Change]) -> bool:
+    """A yes that keeps something needs a subject; a no, and a yes to what is required anyway, does not."""
+    return any(change.status in YES and not standing.bundle.purposes[change.purpose].required for change in made)
+
+
+def _state(before: SubjectView | None, after: SubjectView | None) -> StateChange | None:
+    """What changes beside the answers; None in a field keeps it."""
+    if after is None:
+        return None
+    made = StateChange(
+        regime=after.regime if before is None or before.regime != after.regime else None,
+        gpc=after.gpc if before is None or before.gpc != after.gpc else None,
+    )
+    return None if made == StateChange() else made
+
+
+def base64url(data: bytes) -> str:
+    """Return base64url without padding, as receipts are named."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()

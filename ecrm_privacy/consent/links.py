@@ -1,0 +1,181 @@
+"""Signing in and out: how a browser's own answers and an account's meet.
+
+Per purpose the account's answer counts. A browser's no is carried over where the account never answered; its yes goes on
+counting in this browser alone. A merge never widens: history joins only where both sides allow keeping it, and it joins
+by handing over its key, so that not a single row of behaviour moves.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from uuid import uuid4
+
+import msgspec
+
+from ecrm_privacy.consent import store
+from ecrm_privacy.consent.access import held
+from ecrm_privacy.consent.answer import CLOSED_BY_ANSWER, Said, SaidAnswer, answer_due, apply, changes, choice_after
+from ecrm_privacy.consent.desk import ATTEMPTS_MAX, ConsentDesk, Where, hash_token
+from ecrm_privacy.consent.standing import PermissionRow, Standing, SubjectView, permissions, purpose_rule
+from ecrm_privacy.errors import TokenRefused, Unavailable
+from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.ledger.failures import EntryRefused, StaleSubject
+from ecrm_privacy.ledger.record import EventKind
+from ecrm_privacy.policy import choice
+from ecrm_privacy.sql import Effect, run_all
+from ecrm_privacy.vault import keys
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vault.keys import SubjectKey
+from ecrm_privacy.vocabulary import YES, Answer, ExpressionMethod, LegalBasis, NoticeVersion, Purpose, SubjectId
+
+
+class SignInToken(msgspec.Struct, frozen=True):
+    """What a shop's token says, once it was verified: who, and the token's own name and end."""
+
+    customer_number: str
+    token_id: str
+    expires: datetime
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """A new session and what is permitted in it."""
+
+    session_token: str
+    choice: str
+    permissions: tuple[PermissionRow, ...]
+    answer_due: bool
+
+
+class Links:
+    """Who is behind a browser."""
+
+    def __init__(self, desk: ConsentDesk, indexes: BlindIndexes) -> None:
+        self._desk = desk
+        self._indexes = indexes
+
+    async def sign_in(
+        self, token: SignInToken, caller: Caller, signals: Signals, notice: NoticeVersion, where: Where
+    ) -> SignedIn:
+        """Open a session for a customer. Raises TokenRefused when the token was used before."""
+        async with self._desk.acquire() as conn:
+            mark = store.use_token(sha256(token.token_id.encode()).digest(), token.expires)
+            if await mark.run(conn) == 0:
+                raise TokenRefused
+        index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, token.customer_number)
+        for _ in range(ATTEMPTS_MAX):
+            here = await self._desk.standing(caller)
+            there = await self._desk.standing(Caller(customer_index=index))
+            standing = msgspec.structs.replace(there, browser=here.browser)
+            made = await self._open(standing, index, caller, signals, notice, where)
+            if made is not None:
+                return made
+        raise Unavailable("the subject's answers arrive faster than they can be written")
+
+    async def _open(
+        self, standing: Standing, index: bytes, caller: Caller, signals: Signals, notice: NoticeVersion, where: Where
+    ) -> SignedIn | None:
+        """Try once; None when the subject changed in between."""
+        before = standing.account
+        effects: list[Effect] = []
+        account = before or SubjectView(SubjectId(uuid4()), regime=signals.regime)
+        if before is None:
+            effects.append(vault.claim_index(IndexKind.CUSTOMER_NUMBER, index, account.subject))
+        carried = _carried(standing, account, signals, signals.answered or notice)
+        made = changes(standing, account, carried) if carried.answers else ()
+        after = apply(account, made)
+        if after.regime is None:
+            after = msgspec.structs.replace(after, regime=signals.regime)
+        handed, moves = self._hand_over(msgspec.structs.replace(standing, account=after))
+        token = secrets.token_urlsafe(32)
+        browser = standing.browser.subject if standing.browser else None
+        if caller.token_hash is not None:
+            effects.append(store.close_session(caller.token_hash))
+        effects += [*moves, store.open_session(hash_token(token), browser, after.subject)]
+        if before is None or made or handed:
+            entry, _ = self._desk.entry(
+                standing, before, after, made, kind=EventKind.ANSWER, method=ExpressionMethod.CARRIED, notice=carried.notice,
+                where=where, effects=tuple(effects), handed_over=handed, beside=standing.browser,
+            )  # fmt: skip
+            outcome = (await self._desk.append([entry]))[0]
+            if isinstance(outcome, StaleSubject) or _name_taken(outcome):
+                return None
+            if not isinstance(outcome, int):
+                raise outcome
+        else:
+            async with self._desk.acquire() as conn, conn.transaction():
+                await run_all(conn, effects)
+        standing = msgspec.structs.replace(standing, account=after)
+        signals = msgspec.structs.replace(signals, closed=_still_closed(after, signals), closed_all=False)
+        return SignedIn(
+            token,
+            choice.encode(standing.bundle, choice_after(standing, signals, signals.answered or notice)),
+            permissions(standing, signals),
+            answer_due(standing, signals),
+        )
+
+    def _hand_over(self, standing: Standing) -> tuple[Sequence[SubjectKey], list[Effect]]:
+        """Give the account the browser's keys of what both allow to be kept, by an explicit yes of each."""
+        account, browser = standing.account, standing.browser
+        if account is None or browser is None:
+            return (), []
+        given: list[SubjectKey] = []
+        effects: list[Effect] = []
+        versions = {row.category: row.version for row in sorted(account.keys, key=lambda row: row.version)}
+        for category, found in held(self._desk.keyring, browser).items():
+            document = standing.bundle.categories[category]
+            if not document.behavioural or not _both_say_yes(standing, document.kept_under):
+                continue
+            for key in found:
+                versions[category] = versions.get(category, 0) + 1
+                moved, wrapped = keys.hand_over(self._desk.keyring, key, account.subject, versions[category])
+                given.append(moved)
+                effects += [
+                    vault.destroy_key(browser.subject, category, key.version),
+                    vault.insert_key(account.subject, category, moved.version, wrapped),
+                ]
+        return tuple(given), effects
+
+    async def sign_out(self, caller: Caller) -> None:
+        """End the session; the browser is a new, unknown one from now on."""
+        if caller.token_hash is None:
+            return
+        async with self._desk.acquire() as conn:
+            await store.close_session(caller.token_hash).run(conn)
+
+
+def _name_taken(outcome: object) -> bool:
+    """Two first sign-ins of one customer at once: the second one finds the first one's subject."""
+    return isinstance(outcome, EntryRefused) and outcome.constraint == "blind_index_pkey"
+
+
+def _both_say_yes(standing: Standing, purpose: Purpose) -> bool:
+    rows = [view.statuses.get(purpose_rule(purpose)) for view in standing.views]
+    consent = standing.bundle.purposes[purpose].basis is LegalBasis.CONSENT
+    return consent and all(
+        row is not None and row.on(standing.today) in YES and standing.bundle.still_good(purpose, row.notice)
+        for row in rows
+    )
+
+
+def _carried(standing: Standing, account: SubjectView, signals: Signals, notice: NoticeVersion) -> Said:
+    """The no's of this browser to which the account never said anything."""
+    answers = []
+    for name, purpose in standing.bundle.purposes.items():
+        rule = purpose_rule(name)
+        said_here = standing.browser.statuses.get(rule) if standing.browser else None
+        closed = name in signals.closed or (said_here is not None and said_here.status in CLOSED_BY_ANSWER)
+        if closed and rule not in account.statuses and not purpose.required:
+            answers.append(SaidAnswer(name, Answer.REFUSED))
+            notice = said_here.notice if said_here else notice
+    return Said(notice, tuple(answers), ExpressionMethod.CARRIED)
+
+
+def _still_closed(account: SubjectView, signals: Signals) -> frozenset[Purpose]:
+    """The marks that stay: a no of this browser beside a yes of the account closes here until the person decides."""
+    return frozenset(
+        purpose
+        for purpose in signals.closed
+        if (row := account.statuses.get(purpose_rule(purpose))) is not None and row.status in YES
+    )

@@ -1,0 +1,202 @@
+"""Where a caller stands: what was said, and what follows from it under the active policy. Pure.
+
+This is the gate's rule in Python, for the pages that show permissions and for answers that are not yet written; a
+property test holds it against the gate's SQL. A browser's own yes counts beside a signed-in account only where the
+account has not said no, and never opens what is the account's.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+import msgspec
+
+from ecrm_privacy.gate.types import Signals
+from ecrm_privacy.policy.decide import Decision, decide
+from ecrm_privacy.policy.documents import Bundle, Rule
+from ecrm_privacy.vocabulary import (
+    YES,
+    Category,
+    Channel,
+    ConsentStatus,
+    NoticeVersion,
+    Purpose,
+    Recipient,
+    Regime,
+    SubjectId,
+)
+
+
+class StatusRow(msgspec.Struct, frozen=True):
+    """One row of `consent_status`: what one subject said to one rule."""
+
+    status: ConsentStatus
+    notice: NoticeVersion
+    since: date
+    until: date | None = None
+
+    def on(self, day: date) -> ConsentStatus:
+        """Return the status on `day`: a yes ends on its `until`."""
+        over = self.until is not None and self.until <= day and self.status in YES
+        return ConsentStatus.EXPIRED if over else self.status
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """One wrapped key of a subject."""
+
+    category: Category
+    version: int
+    wrapped: bytes
+
+
+class SubjectView(msgspec.Struct, frozen=True):
+    """All that the house's tables say about one subject, as one read found it."""
+
+    subject: SubjectId
+    statuses: Mapping[Rule, StatusRow] = {}
+    keys: tuple[KeyRow, ...] = ()
+    regime: Regime | None = None
+    restricted: bool = False
+    adult_from: date | None = None
+    gpc: bool = False
+    seen: int | None = None
+    """The subject's newest entry, or None without any; an answer that was prepared on an older one is refused."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A caller as one read found it, under the bundle and the day of the database's clock."""
+
+    bundle: Bundle
+    today: date
+    account: SubjectView | None = None
+    browser: SubjectView | None = None
+
+    @property
+    def views(self) -> tuple[SubjectView, ...]:
+        """The subjects behind the caller, the account first."""
+        return tuple(view for view in (self.account, self.browser) if view is not None)
+
+    @property
+    def speaker(self) -> SubjectView | None:
+        """The subject that an answer is about: the account where one is signed in, else the browser's own."""
+        return self.account or self.browser
+
+
+class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of `GET /v1/permissions`."""
+
+    purpose: Purpose
+    allowed: bool
+    status: str
+    basis: str
+    because: str
+    channel: str | None = None
+    recipient: str | None = None
+    until: date | None = None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a rule came to for one subject."""
+
+    status: ConsentStatus
+    allowed: bool
+    because: str
+    until: date | None = None
+
+
+def purpose_rule(purpose: Purpose) -> Rule:
+    """Return the rule of a purpose itself, without channel or recipient."""
+    return Rule(purpose, Channel(""), Recipient(""))
+
+
+def find(
+    standing: Standing, view: SubjectView | None, beside: SubjectView | None, rule: Rule, signals: Signals
+) -> Finding:
+    """Decide one rule for one subject; `beside` is the signed-in account when `view` is the browser's own subject."""
+    row = view.statuses.get(rule) if view else None
+    status = row.on(standing.today) if row else ConsentStatus.UNKNOWN
+    until = row.until if row else None
+    there = _decide(standing, view, rule, row, signals, view.regime if view else None)
+    if not there.allowed:
+        return Finding(status, False, there.because, until)
+    here = _decide(standing, view, rule, row, signals, signals.regime)
+    if not here.allowed:
+        return Finding(status, False, here.because, until)
+    if beside is not None and (account_row := beside.statuses.get(rule)) is not None:
+        account = _decide(standing, beside, rule, account_row, signals, beside.regime)
+        if not account.allowed:
+            return Finding(status, False, account.because, until)
+    if there.because != "required" and (signals.closed_all or rule[0] in signals.closed):
+        return Finding(status, False, "closed_here", until)
+    return Finding(status, True, there.because, until)
+
+
+def _decide(
+    standing: Standing,
+    view: SubjectView | None,
+    rule: Rule,
+    row: StatusRow | None,
+    signals: Signals,
+    regime: Regime | None,
+) -> Decision:
+    purpose, channel, recipient = rule
+    return decide(
+        standing.bundle,
+        purpose,
+        channel,
+        recipient,
+        regime=regime or signals.regime,
+        status=row.on(standing.today) if row else ConsentStatus.UNKNOWN,
+        notice_current=row is not None and standing.bundle.still_good(purpose, row.notice),
+        restricted=bool(view and view.restricted),
+        under_age=bool(view and view.adult_from and view.adult_from > standing.today),
+        gpc=signals.gpc or bool(view and view.gpc),
+    )
+
+
+def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRow:
+    """Return what the gate says to the need `permission:<rule>`: allowed if any subject behind the caller allows it."""
+    purpose, channel, recipient = rule
+    parts = [purpose_rule(purpose)]
+    if channel or recipient:
+        parts.append(rule)
+    found = []
+    for view in standing.views or (None,):
+        beside = standing.account if view is standing.browser and view is not standing.account else None
+        findings = [find(standing, view, beside, part, signals) for part in parts]
+        found.append((all(f.allowed for f in findings), findings))
+    allowed, findings = next((one for one in found if one[0]), found[0])
+    shown = next((f for f in findings if not f.allowed), findings[0])
+    return PermissionRow(
+        purpose=purpose,
+        allowed=allowed,
+        status=shown.status,
+        basis=standing.bundle.purposes[purpose].basis,
+        because=shown.because,
+        channel=channel or None,
+        recipient=recipient or None,
+        until=min((f.until for f in findings if f.until), default=None),
+    )
+
+
+def permissions(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:
+    """Return every permission of the caller, in the order of the bundle."""
+    return tuple(permission(standing, rule, signals) for rule in standing.bundle.rules())
+
+
+def uses(standing: Standing, view: SubjectView, category: Category) -> frozenset[Purpose]:
+    """Return the purposes that the history of `category` may serve now, by what `view` said and nothing else.
+
+    Empty when the purpose under which the category is kept is closed.
+    """
+    bundle = standing.bundle
+    assert view.regime is not None, "a subject that holds keys has an entry, and so a regime"
+    mine = Signals(view.regime, gpc=view.gpc)
+
+    def allowed(purpose: Purpose) -> bool:
+        return find(standing, view, None, purpose_rule(purpose), mine).allowed
+
+    kept_under = bundle.categories[category].kept_under
+    if not allowed(kept_under):
+        return frozenset()
+    covering = (name for name, purpose in bundle.purposes.items() if category in purpose.categories)
+    return frozenset(name for name in covering if allowed(name)) | {kept_under}

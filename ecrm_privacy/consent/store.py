@@ -1,0 +1,139 @@
+"""What the desk reads, and the rows that are its own: sessions, used tokens, replies."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from ecrm_privacy.sql import Effect, Query
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """Who is behind a cookie, with the database's day and the active bundle."""
+
+    today: date
+    now: datetime
+    bundle: bytes
+    browser: UUID | None
+    account: UUID | None
+
+
+def session(token_hash: bytes | None, customer_index: bytes | None = None) -> Query[SessionRow]:
+    """Find the subjects behind a cookie's hash or a customer number's blind index; always one row."""
+    return Query(
+        "select current_date as today, now() as now, a.bundle, s.browser, coalesce(s.account, b.subject) as account"
+        " from ecrm.policy_active a"
+        " left join ecrm.session s on s.token_hash = $1"
+        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
+        (token_hash, customer_index),
+        SessionRow,
+    )
+
+
+class ViewRow(msgspec.Struct, frozen=True):
+    """One subject with everything the desk needs of it, aggregated in one row."""
+
+    subject: UUID
+    regime: str | None
+    restricted: bool | None
+    adult_from: date | None
+    gpc: bool | None
+    seen: int | None
+    statuses: list[Any] | None
+    keys: list[Any] | None
+
+
+def views(subjects: Sequence[UUID]) -> Query[ViewRow]:
+    """Read all of `subjects` at once; one row each, also for those without an entry."""
+    return Query(
+        "select a.subject, t.regime, t.restricted, t.adult_from, t.gpc, t.leaf_index as seen,"
+        " (select array_agg((c.purpose, c.channel, c.recipient, c.status, c.notice, c.since, c.until))"
+        "    from ecrm.consent_status c where c.subject = a.subject) as statuses,"
+        " (select array_agg((k.category, k.version, k.wrapped)) from ecrm.subject_key k where k.subject = a.subject) as keys"
+        " from unnest($1::uuid[]) a(subject) left join ecrm.subject_state t on t.subject = a.subject",
+        (list(subjects),),
+        ViewRow,
+    )
+
+
+def open_session(token_hash: bytes, browser: UUID | None, account: UUID | None) -> Effect:
+    """Name a browser's new cookie."""
+    return Query(
+        "insert into ecrm.session (token_hash, browser, account) values ($1, $2, $3)", (token_hash, browser, account)
+    )
+
+
+def close_session(token_hash: bytes) -> Effect:
+    """End a session."""
+    return Query("delete from ecrm.session where token_hash = $1", (token_hash,))
+
+
+def use_token(token_mac: bytes, expires: datetime) -> Effect:
+    """Mark a sign-in token as used; a second use touches no row."""
+    return Query(
+        "insert into ecrm.token_used (token_mac, expires) values ($1, $2) on conflict do nothing", (token_mac, expires)
+    )
+
+
+class ReceiptRow(msgspec.Struct, frozen=True):
+    """A sealed body, for the holder of its receipt."""
+
+    leaf_index: int
+    sealed: bytes
+    wrapped_for_receipt: bytes
+    leaf: bytes
+
+
+def receipt(receipt_hash: bytes) -> Query[ReceiptRow]:
+    """Find a body by the hash of its receipt's name."""
+    return Query(
+        "select b.leaf_index, b.sealed, b.wrapped_for_receipt, e.leaf from ecrm.body b"
+        " join ecrm.ledger_entry e using (leaf_index) where b.receipt_hash = $1",
+        (receipt_hash,),
+        ReceiptRow,
+    )
+
+
+class OwnBodyRow(msgspec.Struct, frozen=True):
+    """A sealed body, for the subject it is about."""
+
+    leaf_index: int
+    subject: UUID
+    sealed: bytes
+    wrapped_for_subject: bytes
+
+
+def own_bodies(subjects: Sequence[UUID], most: int) -> Query[OwnBodyRow]:
+    """Find the newest bodies of `subjects`."""
+    return Query(
+        "select leaf_index, subject, sealed, wrapped_for_subject from ecrm.body"
+        " where subject = any($1) order by leaf_index desc limit $2",
+        (list(subjects), most),
+        OwnBodyRow,
+    )
+
+
+class ApiKeyRow(msgspec.Struct, frozen=True):
+    """What a bearer key may do, and on whose behalf."""
+
+    recipient: str
+    scopes: list[str]
+    rate_per_minute: int
+
+
+def api_key(key_hash: bytes) -> Query[ApiKeyRow]:
+    """Find a bearer key by its hash."""
+    return Query(
+        "select recipient, scopes, rate_per_minute from ecrm.api_key where key_hash = $1", (key_hash,), ApiKeyRow
+    )
+
+
+def add_api_key(key_hash: bytes, recipient: str, scopes: Sequence[str], rate_per_minute: int) -> Effect:
+    """Let a department or partner in."""
+    return Query(
+        "insert into ecrm.api_key (key_hash, recipient, scopes, rate_per_minute) values ($1, $2, $3, $4)"
+        " on conflict do nothing",
+        (key_hash, recipient, list(scopes), rate_per_minute),
+    )

@@ -1,0 +1,75 @@
+"""The runner: leases one job at a time, runs its handler, strikes it off. Any number of workers may run one each."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+from ecrm_privacy.delivery import store
+from ecrm_privacy.errors import Unavailable
+from ecrm_privacy.sql import Conn
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS_MAX = 8
+LEASE_S = 60.0
+IDLE_S = 0.25
+
+Handler = Callable[[str], Awaitable[None]]
+"""Runs one job from its payload (JSON); must be idempotent, because a crash runs it again."""
+Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
+
+
+class Runner:
+    """Runs what is owed until it is stopped."""
+
+    def __init__(self, acquire: Acquire, handlers: Mapping[str, Handler]) -> None:
+        self._acquire = acquire
+        self._handlers = handlers
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin in the running loop."""
+        self._task = asyncio.create_task(self._loop(), name="jobs")
+
+    async def stop(self) -> None:
+        """End after the current job; an interrupted one runs again when its lease is over."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _loop(self) -> None:
+        while True:
+            try:
+                busy = await self.step()
+            except Unavailable:
+                busy = False
+            if not busy:
+                await asyncio.sleep(IDLE_S)
+
+    async def step(self) -> bool:
+        """Run one job that is due; False if there was none."""
+        async with self._acquire() as conn:
+            job = await store.lease(LEASE_S).first(conn)
+        if job is None:
+            return False
+        effect = store.done(job.job_id)
+        try:
+            await self._handlers[job.kind](job.payload)
+        except Exception as error:  # the edge of a job: logged by id, tried again later, at last a dead letter
+            over = job.attempts >= ATTEMPTS_MAX
+            log.error(
+                "job_failed", job=str(job.job_id), kind=job.kind, attempt=job.attempts, exception=type(error).__name__
+            )
+            effect = store.retry(job.job_id, 2.0**job.attempts, type(error).__name__ if over else None)
+        async with self._acquire() as conn:
+            await effect.run(conn)
+        return True
+
+    async def drain(self) -> int:
+        """Run everything that is due now; returns how many jobs ran."""
+        count = 0
+        while await self.step():
+            count += 1
+        return count

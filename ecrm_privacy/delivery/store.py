@@ -1,0 +1,105 @@
+"""SQL of the job queue, and of the replies that are given again to the same Idempotency-Key."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import msgspec
+
+from ecrm_privacy.sql import Effect, Query
+
+
+class JobRow(msgspec.Struct, frozen=True):
+    """A leased job."""
+
+    job_id: UUID
+    kind: str
+    payload: str
+    attempts: int
+
+
+def enqueue(kind: str, payload: msgspec.Struct, *, after_days: int = 0) -> Effect:
+    """Owe a job of `kind`, due now or `after_days` from now."""
+    return Query(
+        "insert into ecrm.job (job_id, kind, payload, due) values ($1, $2, $3, now() + make_interval(days => $4))",
+        (uuid4(), kind, msgspec.json.encode(payload).decode(), after_days),
+    )
+
+
+def lease(lease_s: float) -> Query[JobRow]:
+    """Take the oldest due job that nobody holds, for `lease_s` seconds."""
+    return Query(
+        "update ecrm.job set leased_until = now() + make_interval(secs => $1), attempts = attempts + 1"
+        " where job_id = (select job_id from ecrm.job where failed is null and due <= now()"
+        "   and coalesce(leased_until, '-infinity') < now() order by due limit 1 for update skip locked)"
+        " returning job_id, kind, payload, attempts",
+        (lease_s,),
+        JobRow,
+    )
+
+
+def done(job_id: UUID) -> Effect:
+    """Strike a job off."""
+    return Query("delete from ecrm.job where job_id = $1", (job_id,))
+
+
+def retry(job_id: UUID, after_s: float, failed: str | None) -> Effect:
+    """Put a job back for later, or keep it as a dead letter with the name of what stopped it."""
+    return Query(
+        "update ecrm.job set leased_until = null, due = now() + make_interval(secs => $2), failed = $3 where job_id = $1",
+        (job_id, after_s, failed),
+    )
+
+
+class QueueRow(msgspec.Struct, frozen=True):
+    """How much is owed."""
+
+    due: int
+    failed: int
+    oldest: datetime | None
+
+
+def state() -> Query[QueueRow]:
+    """Count what is due now and what failed for good."""
+    return Query(
+        "select count(*) filter (where failed is null and due <= now()) as due,"
+        " count(*) filter (where failed is not null) as failed, min(due) filter (where failed is null) as oldest from ecrm.job",
+        (),
+        QueueRow,
+    )
+
+
+def forget_old() -> tuple[Effect, Effect]:
+    """Empty what lives by age: replies and used sign-in tokens."""
+    return (
+        Query("delete from ecrm.reply where expires <= now()"),
+        Query("delete from ecrm.token_used where expires <= now()"),
+    )
+
+
+class ReplyRow(msgspec.Struct, frozen=True):
+    """A reply that was given before to the same Idempotency-Key."""
+
+    body_mac: bytes
+    sealed: bytes
+    leaf_index: int | None
+
+
+def reply(key_mac: bytes) -> Query[ReplyRow]:
+    """Find the living reply to an Idempotency-Key."""
+    return Query(
+        "select body_mac, sealed, leaf_index from ecrm.reply where key_mac = $1 and expires > now()",
+        (key_mac,),
+        ReplyRow,
+    )
+
+
+def keep_reply(key_mac: bytes, body_mac: bytes, sealed: bytes, leaf_index: object) -> tuple[Effect, Effect]:
+    """Keep a reply with its entry's index for 24 hours (the hour rounded up); a key that is taken fails the entry, a dead one gives way."""
+    return (
+        Query("delete from ecrm.reply where key_mac = $1 and expires <= now()", (key_mac,)),
+        Query(
+            "insert into ecrm.reply (key_mac, body_mac, sealed, leaf_index, expires)"
+            " values ($1, $2, $3, $4, date_trunc('hour', now()) + interval '25 hours')",
+            (key_mac, body_mac, sealed, leaf_index),
+        ),
+    )

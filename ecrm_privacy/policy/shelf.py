@@ -1,0 +1,29 @@
+"""The bundles this process knows. Statements return the hash of the active one; an unknown hash is loaded first."""
+
+from collections.abc import Awaitable, Callable
+
+from ecrm_privacy.errors import Unavailable
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.policy.load import from_documents
+
+Fetch = Callable[[bytes], Awaitable[bytes | None]]
+"""Reads the canonical documents of a bundle by its hash."""
+
+
+class Shelf:
+    """Bundles by hash; they are immutable, so nothing here is ever stale."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._bundles: dict[bytes, Bundle] = {}
+
+    async def bundle(self, bundle_hash: bytes) -> Bundle:
+        """Return the bundle of that hash. Raises Unavailable when the database does not have it."""
+        if (known := self._bundles.get(bundle_hash)) is not None:
+            return known
+        documents = await self._fetch(bundle_hash)
+        if documents is None:
+            raise Unavailable("the active policy is not in the database")
+        bundle = from_documents(documents)
+        self._bundles[bundle_hash] = bundle
+        return bundle

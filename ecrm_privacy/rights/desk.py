@@ -1,0 +1,280 @@
+"""Requests of a subject: an export of everything, or an end to everything."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from ecrm_privacy.delivery import store as delivery
+from ecrm_privacy.errors import Failure, KeyReuse, NotKnown, Refusal, Unavailable
+from ecrm_privacy.gate.types import Caller
+from ecrm_privacy.ledger.failures import KeyTaken, StaleSubject
+from ecrm_privacy.ledger.record import (
+    LEAF_INDEX,
+    Body,
+    ConsentEvent,
+    Entry,
+    EventKind,
+    LeafType,
+    commitment,
+    leaf,
+    payload,
+)
+from ecrm_privacy.rights import store
+from ecrm_privacy.rights.holders import Holder, Known, Step
+from ecrm_privacy.rights.plan import Certificate, plan
+from ecrm_privacy.sql import Conn, Effect
+from ecrm_privacy.vault import keys
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.body import seal_body
+from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.pseudonym import pseudonym
+from ecrm_privacy.vault.reply import Replies, ReplyKey
+from ecrm_privacy.vocabulary import (
+    CONTRIBUTE,
+    EVIDENCE,
+    Category,
+    ExpressionMethod,
+    Pseudonym,
+    RightKind,
+    SubjectId,
+)
+
+Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
+Append = Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]]
+
+CHUNK_ROWS = 1000
+ANSWER_WITHIN = timedelta(days=30)
+"""GDPR 12(3): one month, taken as its shortest usual length."""
+ATTEMPTS_MAX = 6
+
+
+class RightNotOffered(Refusal):
+    """This right cannot be exercised here yet; write to the controller, whose address the notice names."""
+
+
+class Requested(msgspec.Struct, frozen=True):
+    """The reply to `POST /v1/rights-requests`. `erased` tells the caller's browser to drop its cookie."""
+
+    request_id: UUID
+    status: str
+    expected_by: date
+    verification: str
+    erased: bool = False
+
+
+class Erasing(msgspec.Struct, frozen=True):
+    """The payload of the jobs `erase` and `retire`: pseudonyms, and the request to answer, but no subject."""
+
+    pseudonyms: tuple[Pseudonym, ...]
+    request_id: UUID | None = None
+    leaf_requested: int = -1
+    requested: date | None = None
+
+
+class RightsDesk:
+    """Takes requests and does the work they owe. `controller` and `site` stand in the entries it makes."""
+
+    def __init__(
+        self, acquire: Acquire, append: Append, keyring: Keyring, holders: Sequence[Holder], controller: str, site: str
+    ) -> None:
+        self._acquire = acquire
+        self._append = append
+        self._keyring = keyring
+        self._replies = Replies(keyring)
+        self._controller = controller
+        self._site = site
+        self.holders = tuple(holders)
+
+    async def request(self, caller: Caller, right: RightKind, *, idempotency_key: str, body: bytes) -> Requested:
+        """Take a request of the subject behind `caller`.
+
+        Raises NotKnown when nobody is behind it, RightNotOffered, KeyReuse, Unavailable.
+        """
+        if right not in {RightKind.ACCESS, RightKind.PORTABILITY, RightKind.ERASURE}:
+            raise RightNotOffered
+        reply = self._replies.key(idempotency_key)
+        for _ in range(ATTEMPTS_MAX):
+            if (before := await self._answered(reply, body)) is not None:
+                return before
+            async with self._acquire() as conn:
+                row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
+            subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
+            if row is None or not subjects:
+                raise NotKnown
+            made = Requested(uuid4(), "in_progress", row.today + ANSWER_WITHIN, "session", right is RightKind.ERASURE)
+            if right is not RightKind.ERASURE:
+                return await self._give(subjects[-1], right, made, reply, body)
+            if await self._erase(subjects, made, row.today, reply, body):
+                return made
+        raise Unavailable("the subject's answers arrive faster than they can be erased")
+
+    async def _answered(self, reply: ReplyKey, body: bytes) -> Requested | None:
+        async with self._acquire() as conn:
+            row = await delivery.reply(reply.key_mac).first(conn)
+        if row is None:
+            return None
+        if row.body_mac != reply.body_mac(body):
+            raise KeyReuse
+        return msgspec.json.decode(reply.open_(row.sealed), type=Requested)
+
+    async def _give(
+        self, subject: SubjectId, right: RightKind, made: Requested, reply: ReplyKey, body: bytes
+    ) -> Requested:
+        """Access needs no step of ours: the package is made when it is fetched, from what is there then."""
+        made = msgspec.structs.replace(made, status="fulfilled")
+        sealed = reply.seal(msgspec.json.encode(made))
+        async with self._acquire() as conn, conn.transaction():
+            for effect in delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, None):
+                await effect.run(conn)
+            await store.open_request(made.request_id, subject, right, made.status, made.expected_by).run(conn)
+        return made
+
+    async def status(self, request_id: UUID) -> store.RequestRow:
+        """Return a request to whoever knows its name. Raises NotKnown."""
+        async with self._acquire() as conn:
+            row = await store.request(request_id).first(conn)
+        if row is None:
+            raise NotKnown
+        return row
+
+    async def export(self, request_id: UUID, caller: Caller) -> dict[str, Any]:
+        """Return everything we have about the subject that made the request. Raises NotKnown for anybody else."""
+        async with self._acquire() as conn:
+            request = await store.request(request_id).first(conn)
+            row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
+        own = {row.browser, row.account} - {None} if row else set()
+        if request is None or request.subject is None or request.subject not in own:
+            raise NotKnown
+        return await self.everything(sorted(SubjectId(one) for one in own if one))
+
+    async def everything(self, subjects: Sequence[SubjectId]) -> dict[str, Any]:
+        """Return what every holder has about `subjects`, readable, in one consistent reading."""
+        package: dict[str, Any] = {
+            "format": "ecrm-export/1",
+            "made": datetime.now(UTC).replace(microsecond=0).isoformat(),
+        }
+        async with self._acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            held: list[dict[str, Any]] = []
+            for subject in subjects:
+                known, _ = await self._known(conn, subject)
+                found = {holder.name: await holder.export(conn, known) for holder in self.holders}
+                held.append({name: part for name, part in found.items() if part})
+        return {**package, "about_you": [part for part in held if part]}
+
+    async def _known(self, conn: Conn, subject: SubjectId) -> tuple[Known, int | None]:
+        rows = await vault.keys_of([subject]).all(conn)
+        found = tuple(
+            keys.unwrap(self._keyring, subject, Category(row.category), row.version, row.wrapped) for row in rows
+        )
+        names: dict[Category, tuple[Pseudonym, ...]] = {}
+        for key in found:
+            if key.category != EVIDENCE:
+                names[key.category] = (*names.get(key.category, ()), pseudonym(key))
+        seen = await store.seen(subject).first(conn)
+        return Known(subject, found, names), seen.leaf_index if seen else None
+
+    async def _erase(
+        self, subjects: Sequence[SubjectId], made: Requested, today: date, reply: ReplyKey, body: bytes
+    ) -> bool:
+        """Erase `subjects`, each by its own entry; the last one carries the request. False: read again."""
+        for subject in subjects:
+            async with self._acquire() as conn:
+                known, seen = await self._known(conn, subject)
+            last = subject == subjects[-1]
+            job = Erasing(known.all_pseudonyms, made.request_id if last else None, requested=today)
+            effects: list[Effect] = [effect for holder in self.holders for effect in holder.destroy(subject)]
+            effects.append(delivery.enqueue("erase", job))
+            if last:
+                effects.append(store.open_request(made.request_id, None, "erasure", made.status, made.expected_by))
+                sealed = reply.seal(msgspec.json.encode(made))
+                effects += delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
+            entry = msgspec.structs.replace(
+                self._entry(),
+                subject=subject,
+                seen=seen,
+                erases=True,
+                effects=tuple(effects),
+                closing=tuple((name, vault.delete_all_uses([name])) for name in known.all_pseudonyms),
+            )
+            outcome = (await self._append([entry]))[0]
+            if isinstance(outcome, StaleSubject | KeyTaken):
+                return False
+            if not isinstance(outcome, int):
+                raise outcome
+        return True
+
+    def _entry(self) -> Entry:
+        """An entry that says that an erasure happened, and not whose."""
+        event = ConsentEvent(
+            record_id=uuid4(), event_time=datetime.now(UTC).replace(microsecond=0), kind=EventKind.ERASURE,
+            controller=self._controller, site=self._site, method=ExpressionMethod.SAVE, notice="", notice_hash="",
+            locale="",
+        )  # fmt: skip
+        receipt_id, opening, text = secrets.token_bytes(32), secrets.token_bytes(32), payload(event)
+        sealed = seal_body(text, opening, receipt_id, None)
+        return Entry(
+            leaf=leaf(LeafType.SUBJECT, commitment(opening, text)),
+            body=Body(sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, None),
+        )
+
+    # what is owed: handlers of jobs -------------------------------------------------------------------------------
+
+    async def erase(self, text: str) -> None:
+        """Finish an erasure: un-learn, forget, delete the pseudonyms, append the done entry, certify."""
+        job = msgspec.json.decode(text, type=Erasing)
+        await self._forget(job.pseudonyms)
+        if job.request_id is None or (await self.status(job.request_id)).status == "fulfilled":
+            return
+        tables = frozenset().union(*(holder.tables for holder in self.holders))
+        promised = plan(tables)
+        certificate = Certificate(
+            version=1, goes=promised.goes, stays=promised.stays, pseudonyms=len(job.pseudonyms),
+            requested=job.requested or datetime.now(UTC).date(), done=datetime.now(UTC).date(),
+        )  # fmt: skip
+        closing = store.close_request(job.request_id, "fulfilled", msgspec.json.encode(certificate).decode())
+        outcome = (await self._append([msgspec.structs.replace(self._entry(), effects=(closing,))]))[0]
+        if not isinstance(outcome, int):
+            raise outcome
+
+    async def retire(self, text: str) -> None:
+        """Forget history that no permission covers any more; what was opened again meanwhile stays."""
+        job = msgspec.json.decode(text, type=Erasing)
+        async with self._acquire() as conn:
+            opened = {row.pseudonym for row in await vault.uses_of(job.pseudonyms).all(conn)}
+        await self._forget([name for name in job.pseudonyms if name not in opened])
+
+    async def unlearn(self, text: str) -> None:
+        """Take out of the counts what may no longer contribute."""
+        job = msgspec.json.decode(text, type=Erasing)
+        async with self._acquire() as conn:
+            open_now = {
+                row.pseudonym for row in await vault.uses_of(job.pseudonyms).all(conn) if row.purpose == CONTRIBUTE
+            }
+        closed = [name for name in job.pseudonyms if name not in open_now]
+        for holder in self.holders:
+            await self._until_done(holder.unlearn, closed)
+
+    async def relearn(self, text: str) -> None:
+        """Count again what may contribute again."""
+        job = msgspec.json.decode(text, type=Erasing)
+        for holder in self.holders:
+            await self._until_done(holder.relearn, job.pseudonyms)
+
+    async def _forget(self, pseudonyms: Sequence[Pseudonym]) -> None:
+        for holder in self.holders:
+            await self._until_done(holder.unlearn, pseudonyms)
+        for holder in self.holders:
+            await self._until_done(holder.forget, pseudonyms)
+        async with self._acquire() as conn:
+            await vault.delete_pseudonyms(pseudonyms).run(conn)
+
+    async def _until_done(self, step: Step, pseudonyms: Sequence[Pseudonym]) -> None:
+        done = not pseudonyms
+        while not done:
+            async with self._acquire() as conn, conn.transaction():
+                done = await step(conn, pseudonyms, CHUNK_ROWS)

@@ -1,0 +1,70 @@
+"""The house's own holders: evidence, sealed records, sessions and requests."""
+
+from typing import Any
+
+import msgspec
+
+from ecrm_privacy.rights import store
+from ecrm_privacy.rights.holders import Holder, Known
+from ecrm_privacy.sql import Conn
+from ecrm_privacy.vault import body, envelope
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.body import SealedBody
+from ecrm_privacy.vocabulary import EVIDENCE, Category
+
+
+async def _evidence(conn: Conn, known: Known) -> dict[str, Any] | None:
+    """Everything the subject said: current answers, and each act as the ledger committed to it."""
+    rows = await store.bodies_of(known.subject).all(conn)
+    by_version = {key.version: key for key in known.keys if key.category == EVIDENCE}
+    acts = []
+    for row in rows:
+        sealed = SealedBody(row.receipt_hash, row.sealed, row.wrapped_for_receipt, row.wrapped_for_subject)
+        payload, _ = body.open_with_key(by_version[body.evidence_version(sealed)], sealed)
+        acts.append({"leaf_index": row.leaf_index, "record": msgspec.json.decode(payload)})
+    current = [msgspec.to_builtins(row) for row in await store.statuses_of(known.subject).all(conn)]
+    return {"current": current, "acts": acts} if acts or current else None
+
+
+async def _records(conn: Conn, known: Known) -> dict[str, dict[str, str]] | None:
+    """The sealed fields, opened, by category."""
+    found: dict[str, dict[str, str]] = {}
+    keys = {(key.category, key.version): key for key in known.keys}
+    for row in await vault.records_of(known.subject).all(conn):
+        key = keys[Category(row.category), row.version]
+        found.setdefault(row.category, {})[row.field] = envelope.open_(key, row.field, row.sealed).decode()
+    return found or None
+
+
+async def _sessions(conn: Conn, known: Known) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(row) for row in await store.sessions_of(known.subject).all(conn)]
+
+
+async def _requests(conn: Conn, known: Known) -> list[dict[str, Any]]:
+    rows = await store.requests_of(known.subject).all(conn)
+    return [{"kind": row.kind, "status": row.status, "received": row.received.isoformat()} for row in rows]
+
+
+def house_holders() -> tuple[Holder, ...]:
+    """Return the holders of the house's own tables."""
+    return (
+        Holder(
+            "answers",
+            frozenset({"ecrm.body", "ecrm.consent_status", "ecrm.subject_state"}),
+            _evidence,
+            store.destroy_evidence,
+        ),
+        Holder(
+            "profile",
+            frozenset({"ecrm.subject_key", "ecrm.record", "ecrm.blind_index", "ecrm.pseudonym", "ecrm.pseudonym_use"}),
+            _records,
+            vault.destroy_subject,
+        ),
+        Holder("sessions", frozenset({"ecrm.session"}), _sessions, store.destroy_sessions),
+        Holder(
+            "requests",
+            frozenset({"ecrm.rights_request"}),
+            _requests,
+            lambda subject: (store.unlink_requests(subject),),
+        ),
+    )

@@ -1,0 +1,37 @@
+"""What an erasure takes, what stays, and why. Pure; the certificate repeats it word for word."""
+
+from datetime import date
+
+import msgspec
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """An erasure before it begins: the tables that will be emptied of the subject, and what stays."""
+
+    goes: tuple[str, ...]
+    stays: tuple[str, ...]
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """What an erasure did. It names nobody. Days are those on which the last copies end."""
+
+    version: int
+    goes: tuple[str, ...]
+    stays: tuple[str, ...]
+    pseudonyms: int
+    requested: date
+    done: date
+    leaf_requested: int
+    leaf_done: int | None = None
+
+
+STAYS = (
+    "Ledger leaves: salted commitments that name nobody and cannot be opened once their bodies are destroyed (GDPR 17(3)(e)).",
+    "Receipts that you saved: only you hold them.",
+    "Backups of sealed data: unreadable from the day the epoch key is destroyed; backups of behaviour: until they expire.",
+)
+
+
+def plan(tables: frozenset[str]) -> Plan:
+    """Return the plan for the tables that holders claimed."""
+    return Plan(tuple(sorted(tables)), STAYS)

@@ -1,0 +1,178 @@
+"""Requests, and what a request needs to find everything."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+import msgspec
+
+from ecrm_privacy.sql import Effect, Query
+
+
+class BehindRow(msgspec.Struct, frozen=True):
+    """The subjects behind a caller, and the database's day."""
+
+    today: date
+    browser: UUID | None
+    account: UUID | None
+
+
+def behind(token_hash: bytes | None, customer_index: bytes | None) -> Query[BehindRow]:
+    """Find the subjects behind a cookie's hash or a customer number's blind index; always one row."""
+    return Query(
+        "select current_date as today, s.browser, coalesce(s.account, b.subject) as account from (select 1) one"
+        " left join ecrm.session s on s.token_hash = $1"
+        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
+        (token_hash, customer_index),
+        BehindRow,
+    )
+
+
+class RequestRow(msgspec.Struct, frozen=True):
+    """A request; `subject` is None once an erasure took the link."""
+
+    request_id: UUID
+    subject: UUID | None
+    kind: str
+    status: str
+    received: date
+    expected_by: date
+    certificate: str | None
+
+
+def request(request_id: UUID) -> Query[RequestRow]:
+    """Find a request."""
+    return Query(
+        "select request_id, subject, kind, status, received, expected_by, certificate from ecrm.rights_request"
+        " where request_id = $1",
+        (request_id,),
+        RequestRow,
+    )
+
+
+def requests_of(subject: UUID) -> Query[RequestRow]:
+    """Find a subject's requests."""
+    return Query(
+        "select request_id, subject, kind, status, received, expected_by, certificate from ecrm.rights_request"
+        " where subject = $1 order by received, request_id",
+        (subject,),
+        RequestRow,
+    )
+
+
+def open_request(
+    request_id: UUID, subject: UUID | None, kind: str, status: str, expected_by: date, certificate: str | None = None
+) -> Effect:
+    """Write a request down; one that is already there stays as it is."""
+    return Query(
+        "insert into ecrm.rights_request (request_id, subject, kind, status, received, expected_by, certificate)"
+        " values ($1, $2, $3, $4, current_date, $5, $6) on conflict do nothing",
+        (request_id, subject, kind, status, expected_by, certificate),
+    )
+
+
+def close_request(request_id: UUID, status: str, certificate: str | None) -> Effect:
+    """Say how a request ended."""
+    return Query(
+        "update ecrm.rights_request set status = $2, certificate = $3 where request_id = $1",
+        (request_id, status, certificate),
+    )
+
+
+def unlink_requests(subject: UUID) -> Effect:
+    """Take the link to an erased subject from its requests."""
+    return Query("update ecrm.rights_request set subject = null where subject = $1", (subject,))
+
+
+class SubjectBodyRow(msgspec.Struct, frozen=True):
+    """A sealed body of a subject."""
+
+    leaf_index: int
+    receipt_hash: bytes
+    sealed: bytes
+    wrapped_for_receipt: bytes
+    wrapped_for_subject: bytes
+
+
+def bodies_of(subject: UUID) -> Query[SubjectBodyRow]:
+    """Find every body of a subject, oldest first."""
+    return Query(
+        "select leaf_index, receipt_hash, sealed, wrapped_for_receipt, wrapped_for_subject from ecrm.body"
+        " where subject = $1 order by leaf_index",
+        (subject,),
+        SubjectBodyRow,
+    )
+
+
+class StatusRow(msgspec.Struct, frozen=True):
+    """What a subject's answers add up to."""
+
+    purpose: str
+    channel: str
+    recipient: str
+    status: str
+    notice: str
+    since: date
+    until: date | None
+
+
+def statuses_of(subject: UUID) -> Query[StatusRow]:
+    """Find the current answers of a subject."""
+    return Query(
+        "select purpose, channel, recipient, status, notice, since, until from ecrm.consent_status where subject = $1"
+        " order by purpose, channel, recipient",
+        (subject,),
+        StatusRow,
+    )
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A browser in which a subject is known; the cookie itself is not kept."""
+
+    seen: date
+    signed_in: bool
+
+
+def sessions_of(subject: UUID) -> Query[SessionRow]:
+    """Find the browsers that know a subject."""
+    return Query(
+        "select seen, account is not null as signed_in from ecrm.session where browser = $1 or account = $1 order by seen",
+        (subject,),
+        SessionRow,
+    )
+
+
+def destroy_evidence(subject: UUID) -> Sequence[Effect]:
+    """Delete replies, bodies, current answers and state of a subject; replies are found by the bodies' indexes."""
+    return (
+        Query(
+            "delete from ecrm.reply r using ecrm.body b where b.subject = $1 and r.leaf_index = b.leaf_index",
+            (subject,),
+        ),
+        Query("delete from ecrm.body where subject = $1", (subject,)),
+        Query("delete from ecrm.consent_status where subject = $1", (subject,)),
+        Query("delete from ecrm.subject_state where subject = $1", (subject,)),
+    )
+
+
+def destroy_sessions(subject: UUID) -> Sequence[Effect]:
+    """End every session of a subject; a browser's own subject beside an erased account keeps its session."""
+    return (
+        Query(
+            "delete from ecrm.session where (browser = $1 and account is null) or (account = $1 and browser is null)",
+            (subject,),
+        ),
+        Query("update ecrm.session set browser = null where browser = $1", (subject,)),
+        Query("update ecrm.session set account = null where account = $1", (subject,)),
+    )
+
+
+class SeenRow(msgspec.Struct, frozen=True):
+    """A subject's newest entry."""
+
+    leaf_index: int
+
+
+def seen(subject: UUID) -> Query[SeenRow]:
+    """Find the index of a subject's newest entry."""
+    return Query("select leaf_index from ecrm.subject_state where subject = $1", (subject,), SeenRow)
