@@ -1,0 +1,274 @@
+"""What a shop promises, as values: the documents of a policy and the bundle that they make.
+
+A document is one TOML file (or one table of `events.toml`, one line of `pages.toml`); `name` is the file's name. Every
+text for people stands in `texts`, by locale. `docs/reference/policy.md` explains each key.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+
+from ecrm_privacy.vocabulary import Category, Channel, LegalBasis, NoticeVersion, Purpose, Recipient, Regime
+
+STRICT = Regime("strict")
+"""The regime that is derived, not described: it allows what every other regime of the bundle allows."""
+DEFAULT_REGION = "default"
+"""The jurisdiction of a region that no document names."""
+BITS_MOST = 64
+"""How many purposes a choice cookie has room for; a purpose's `bit` is below."""
+
+Days = Annotated[int, msgspec.Meta(ge=0, le=36_525)]
+Bit = Annotated[int, msgspec.Meta(ge=0, lt=BITS_MOST)]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=600, pattern=r"^\S(.*\S)?\Z")]
+Lines = Annotated[str, msgspec.Meta(min_length=1, max_length=600)]
+Term = Annotated[str, msgspec.Meta(pattern=r"^(dpv|pd|eu-gdpr):[A-Za-z0-9-]+\Z")]
+Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Z][A-Za-z]{1,3})?\Z")]
+Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.\-]+(:[0-9]{1,5})?\Z")]
+Domain = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9\-]+\.)*[a-z0-9\-]*\Z")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+\Z")]
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every document has: the name of its file."""
+
+    name: str
+
+
+class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The name of a channel, in one locale."""
+
+    name: Words
+
+
+class Described(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The name of a category or a recipient and one sentence about it, in one locale."""
+
+    name: Words
+    text: Words
+
+
+class PurposeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A purpose in words: what is done, what it is good for to the person, how long data is kept (GDPR 13)."""
+
+    name: Words
+    text: Words
+    benefit: Words
+    retention: Words
+
+
+class NoticeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A notice in words: a title, at most three short lines, its buttons, and what is said to a browser with GPC."""
+
+    title: Words
+    text: Lines
+    accept: Words
+    refuse: Words
+    choose: Words
+    save: Words
+    gpc: Words
+
+
+class PurposeDocument(Document, frozen=True, kw_only=True):
+    """Why data is used, on what ground (GDPR 6(1)), which data, by which ways, to whom.
+
+    `bit` is the purpose's place in the choice cookie and is never given to another purpose. A `required` purpose is
+    what the service consists of; nobody can object to it. `own_yes` names those of `channels` and `recipients` that
+    need a yes of their own. `validity_days` is how long a yes counts (0: no end). `opt_out` names the regimes under
+    which silence permits; `opt_out_signal` those under which Global Privacy Control closes the purpose.
+    """
+
+    bit: Bit
+    basis: LegalBasis
+    dpv: Term
+    texts: dict[Locale, PurposeText]
+    required: bool = False
+    categories: tuple[Category, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
+    own_yes: tuple[str, ...] = ()
+    validity_days: Days = 0
+    opt_out: tuple[Regime, ...] = ()
+    opt_out_signal: tuple[Regime, ...] = ()
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a category is kept: after its purpose was withdrawn (0: erased at once), and at most in any case."""
+
+    after_withdrawal_days: Days
+    at_most_days: Days
+
+
+class CategoryDocument(Document, frozen=True, kw_only=True):
+    """A kind of personal data with a key of its own. It is there because of `kept_under`; when that closes, so does it.
+
+    `behavioural` data is stored under pseudonyms; `special` marks the categories of GDPR 9.
+    """
+
+    kept_under: Purpose
+    retention: Retention
+    dpv: Term
+    texts: dict[Locale, Described]
+    behavioural: bool = False
+    special: bool = False
+
+
+class RecipientDocument(Document, frozen=True, kw_only=True):
+    """Someone outside who receives data (GDPR 4(9))."""
+
+    texts: dict[Locale, Described]
+
+
+class ChannelDocument(Document, frozen=True, kw_only=True):
+    """A way to reach a person; with `double_opt_in` a yes is `requested` until it was confirmed over the channel."""
+
+    texts: dict[Locale, Named]
+    double_opt_in: bool = False
+
+
+class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A span of calendar months and days, as laws count deadlines."""
+
+    months: Annotated[int, msgspec.Meta(ge=0, le=120)] = 0
+    days: Days = 0
+
+
+class JurisdictionDocument(Document, frozen=True, kw_only=True):
+    """The law of a region: its regime, the age from which a person's own yes counts, and the deadlines for requests.
+
+    `ask_again_after_days` is how long a banner stays quiet after an answer.
+    """
+
+    regime: Regime
+    age_of_consent_years: Annotated[int, msgspec.Meta(ge=0, le=21)]
+    answer_within: Period
+    extension: Period
+    ask_again_after_days: Days
+
+
+class SlotDocument(Document, frozen=True, kw_only=True):
+    """A place on a page: the purpose it serves, the categories it opens; one that is not `personal` opens nothing."""
+
+    personal: bool = True
+    purpose: Purpose = Purpose("")
+    channel: Channel = Channel("")
+    recipient: Recipient = Recipient("")
+    categories: tuple[Category, ...] = ()
+
+
+class EventDocument(Document, frozen=True, kw_only=True):
+    """A type of event: for which purpose it may be stored, and as which category."""
+
+    purpose: Purpose
+    category: Category
+
+
+class TokenDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a site's sign-in tokens are checked; `key_file` is the name of a file in the data directory, never a key."""
+
+    algorithm: Literal["EdDSA", "HS256"]
+    key_file: FileName
+    issuer: Words
+    audience: Words
+
+
+class ControllerDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who answers for the data (GDPR 4(7), 13(1)(a); ISO/IEC TS 27560 `party`)."""
+
+    name: Words
+    address: Words
+    contact: Words
+
+
+class SiteDocument(Document, frozen=True, kw_only=True):
+    """A site that shows our notice: its origins, notice, law, languages (the first one is its default), and sign-in."""
+
+    origins: tuple[Origin, ...]
+    notice: str
+    jurisdiction: str
+    locales: Annotated[tuple[Locale, ...], msgspec.Meta(min_length=1)]
+    controller: ControllerDocument
+    token: TokenDocument
+    cookie_domain: Domain = ""
+
+
+class NoticeDocument(Document, frozen=True, kw_only=True):
+    """One version of a notice (ISO/IEC 29184), `name@version`; versions that were shown stay in the policy.
+
+    `purposes` is what it asks about, in order. `asks_again` are the purposes that this version changed materially:
+    a yes to them under an earlier version no longer counts.
+    """
+
+    purposes: Annotated[tuple[Purpose, ...], msgspec.Meta(min_length=1)]
+    texts: dict[Locale, NoticeText]
+    asks_again: tuple[Purpose, ...] = ()
+
+    @property
+    def notice(self) -> str:
+        """The notice's name without its version."""
+        return self.name.partition("@")[0]
+
+    @property
+    def version(self) -> int:
+        """The version's number."""
+        return int(self.name.partition("@")[2])
+
+
+class Rule(NamedTuple):
+    """What is decided about: a purpose, or a purpose with one channel or one recipient ('' where none is named)."""
+
+    purpose: Purpose
+    channel: Channel
+    recipient: Recipient
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole policy, checked. `hash` is the SHA-256 of `documents`, the canonical JSON that gives it back."""
+
+    hash: bytes
+    documents: bytes
+    purposes: Mapping[Purpose, PurposeDocument]
+    categories: Mapping[Category, CategoryDocument]
+    recipients: Mapping[Recipient, RecipientDocument]
+    channels: Mapping[Channel, ChannelDocument]
+    jurisdictions: Mapping[str, JurisdictionDocument]
+    slots: Mapping[str, SlotDocument]
+    events: Mapping[str, EventDocument]
+    pages: Mapping[str, tuple[str, ...]]
+    sites: Mapping[str, SiteDocument]
+    notices: Mapping[NoticeVersion, NoticeDocument]
+
+    @property
+    def regimes(self) -> tuple[Regime, ...]:
+        """Every regime that can be decided under, `strict` among them, in a stable order."""
+        return tuple(sorted({document.regime for document in self.jurisdictions.values()} | {STRICT}))
+
+    def jurisdiction(self, region: str) -> JurisdictionDocument:
+        """The law of `region`, or that of the default region if no document names it."""
+        return self.jurisdictions.get(region) or self.jurisdictions[DEFAULT_REGION]
+
+    def rules(self) -> Iterator[Rule]:
+        """Everything that is decided about, purpose by purpose."""
+        for name, purpose in self.purposes.items():
+            yield Rule(name, Channel(""), Recipient(""))
+            yield from (Rule(name, channel, Recipient("")) for channel in purpose.channels)
+            yield from (Rule(name, Channel(""), recipient) for recipient in purpose.recipients)
+
+    def current_notice(self, notice: str) -> NoticeDocument:
+        """The newest version of `notice`. Raises KeyError if there is none."""
+        versions = [document for document in self.notices.values() if document.notice == notice]
+        if not versions:
+            raise KeyError(notice)
+        return max(versions, key=lambda document: document.version)
+
+    def still_good(self, purpose: Purpose, shown: NoticeVersion) -> bool:
+        """Whether a yes to `purpose` that was given to the notice `shown` still counts; False for an unknown notice."""
+        then = self.notices.get(shown)
+        return (
+            then is not None
+            and purpose in then.purposes
+            and not any(
+                now.notice == then.notice and now.version > then.version and purpose in now.asks_again
+                for now in self.notices.values()
+            )
+        )

@@ -1,0 +1,68 @@
+"""The policy's SQL: putting a bundle in force, and reading which one is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ecrm_privacy.policy.compile import Compiled
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.sql import Effect, Query
+
+
+class ActiveBundle(msgspec.Struct, frozen=True):
+    """The hash of the bundle in force."""
+
+    bundle: bytes
+
+
+class StoredDocuments(msgspec.Struct, frozen=True):
+    """The canonical JSON of a bundle."""
+
+    documents: bytes
+
+
+INSERT_BUNDLE = "insert into ecrm.policy_bundle (bundle, documents) values ($1, $2) on conflict do nothing"
+INSERT_DECISIONS = """
+insert into ecrm.decision (bundle, purpose, channel, recipient, regime, status,
+                           notice_current, restricted, under_age, gpc, allowed, because)
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::bool[],
+                         $10::bool[], $11::bool[], $12::text[])
+on conflict do nothing"""
+INSERT_NEEDS = """
+insert into ecrm.need (bundle, need, category, purpose, channel, recipient)
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+on conflict do nothing"""
+INSERT_NOTICES = """
+insert into ecrm.notice_current (bundle, purpose, notice, still_good)
+select $1, * from unnest($2::text[], $3::text[], $4::bool[])
+on conflict do nothing"""
+POINT = """
+insert into ecrm.policy_active (one, bundle) values (true, $1)
+on conflict (one) do update set bundle = excluded.bundle"""
+
+
+def activate(bundle: Bundle, compiled: Compiled) -> tuple[Effect, ...]:
+    """What puts `bundle` in force, in the transaction of the ledger's entry about it; twice is the same as once."""
+    return (
+        Effect(INSERT_BUNDLE, (bundle.hash, bundle.documents)),
+        Effect(INSERT_DECISIONS, (bundle.hash, *_columns(compiled.decisions, 11))),
+        Effect(INSERT_NEEDS, (bundle.hash, *_columns(compiled.needs, 5))),
+        Effect(INSERT_NOTICES, (bundle.hash, *_columns(compiled.notices, 3))),
+        Effect(POINT, (bundle.hash,)),
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """One array per column, as `unnest` takes them."""
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def active_hash() -> Query[ActiveBundle]:
+    """The hash of the bundle in force; no row before the first activation."""
+    return Query("select bundle from ecrm.policy_active", (), ActiveBundle)
+
+
+def documents_of(bundle_hash: bytes) -> Query[StoredDocuments]:
+    """The documents under `bundle_hash`, for `from_documents`; no row if it was never activated."""
+    return Query("select documents from ecrm.policy_bundle where bundle = $1", (bundle_hash,), StoredDocuments)
