@@ -40,7 +40,7 @@ check: setup ## format, lint, strict types, who may import whom, tidiness
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@NO_COLOR=1 $(BIN)/lint-imports
+	@NO_COLOR=1 $(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q tests/house
 
 format: setup ## lay the source out as `make check` wants it

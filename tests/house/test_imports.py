@@ -42,18 +42,15 @@ def test_the_contracts_hold() -> None:
 
 @pytest.mark.parametrize(("file", "line", "contract"), BROKEN)
 def test_a_forbidden_import_is_noticed(tmp_path: Path, file: str, line: str, contract: str) -> None:
-    """A forbidden import breaks exactly the contract that names it."""
-    names = {each["id"]: each["name"] for each in source.pyproject()["tool"]["importlinter"]["contracts"]}
+    """A forbidden import breaks the contract that speaks of it."""
     for package in source.PACKAGES:
-        copied = shutil.ignore_patterns("static", "templates", "__pycache__")
-        shutil.copytree(source.ROOT / package, tmp_path / package, ignore=copied)
+        unread = shutil.ignore_patterns("static", "templates", "__pycache__")
+        shutil.copytree(source.ROOT / package, tmp_path / package, ignore=unread)
     shutil.copy(source.ROOT / "pyproject.toml", tmp_path)
     with (tmp_path / file).open("a", encoding="utf-8") as edited:
         edited.write(f"\n{line}\n")
-    done = _lint(tmp_path)
-    broken = [said for said in done.stdout.splitlines() if said.endswith("BROKEN")]
-    assert done.returncode == 1
-    assert f"{names[contract]} BROKEN" in broken
+    done = _lint(tmp_path, "--contract", contract)
+    assert "Contracts: 0 kept, 1 broken." in done.stdout
 
 
 def test_every_package_from_outside_is_accounted_for() -> None:
@@ -65,12 +62,12 @@ def test_every_package_from_outside_is_accounted_for() -> None:
     assert outside <= listed | {"msgspec"}
 
 
-def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
+def _lint(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [LINT, "--no-cache"],
+        [LINT, "--no-cache", "--no-logo", *options],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
-        env={"NO_COLOR": "1", "COLUMNS": "200"},
+        env={"NO_COLOR": "1"},
     )
