@@ -1,0 +1,375 @@
+// The banner, slots and events of a page. Served as written: no build step, no dependency, no storage.
+// Until the service has acknowledged an answer, it is a no.
+
+const here = new URL(import.meta.url);
+const root = document.documentElement;
+
+const CSS = `
+:host { position: fixed; z-index: 2147483000; inset: auto 0 0; pointer-events: none;
+  --surface: var(--ecrm-surface, Canvas); --ink: var(--ecrm-ink, CanvasText); --edge: var(--ecrm-edge, GrayText);
+  --accent: var(--ecrm-accent, CanvasText); --sunken: var(--ecrm-sunken, #8882); --radius: var(--ecrm-radius, 4px); }
+* { box-sizing: border-box; margin: 0; padding: 0; font: inherit; }
+section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 2rem, 60rem); max-block-size: 85vh;
+  overflow: auto; margin: 0 auto 1rem; padding: 1.5rem; border: 1px solid var(--edge); border-radius: var(--radius);
+  background: var(--surface); color: var(--ink); box-shadow: 0 8px 24px #0003; text-align: start;
+  font: 1rem/1.5 var(--ecrm-sans, system-ui, sans-serif); }
+h2, h3 { font: 500 1.25rem/1.2 var(--ecrm-serif, serif); }
+h2:focus { outline: 0; }
+p { white-space: pre-line; }
+small { display: block; color: var(--ecrm-muted, CanvasText); font-size: .9rem; }
+a { color: var(--accent); text-underline-offset: .2em; }
+ul { list-style: none; }
+li { padding-block: .75rem; border-block-start: 1px solid var(--ecrm-line, #8884); }
+li li { padding: 0; border: 0; }
+label { display: flex; align-items: center; justify-content: space-between; gap: 1rem; min-block-size: 2.75rem; }
+footer { position: sticky; inset-block-end: -1.5rem; display: grid; grid-auto-flow: column; grid-auto-columns: 1fr;
+  gap: .5rem; margin-block-end: -1.5rem; padding-block: .5rem 1.5rem; background: var(--surface); }
+button { min-block-size: 2.75rem; padding: .5rem .25rem; border: 1px solid var(--edge); border-radius: var(--radius);
+  background: var(--surface); color: var(--ink); font-weight: 600; overflow-wrap: anywhere; cursor: pointer; }
+button:hover { border-color: var(--ink); background: var(--sunken); }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+input { appearance: none; position: relative; flex: none; inline-size: 3rem; block-size: 1.75rem;
+  border: 1px solid var(--edge); border-radius: 1rem; background: var(--sunken); cursor: pointer; }
+input::before { content: ""; position: absolute; inset-block: 3px; inset-inline-start: 3px; inline-size: 1.25rem;
+  border: 1px solid var(--edge); border-radius: 50%; background: var(--surface); }
+input:checked { background: var(--accent); }
+input:checked::before { inset-inline-start: calc(100% - 1.25rem - 3px); }
+@media (min-width: 48rem) { .ask { grid-template-columns: 1fr 24rem; align-items: end; } }
+@media (forced-colors: active) {
+  input::before { background: ButtonText; }
+  input:checked { background: Highlight; forced-color-adjust: none; }
+}`;
+
+let rows = []; // permissions, as the service last acknowledged them, narrowed by what was said since
+let events = {}; // event type → the purpose that allows it
+let version; // of the notice that an answer is about
+let notice;
+let banner;
+let loaded;
+let queue = [];
+
+const call = (path, options) => fetch(new URL(path, here), { credentials: "include", cache: "no-store", ...options });
+
+const post = (path, data, headers) =>
+  call(path, {
+    method: "POST",
+    keepalive: true,
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(data),
+  });
+
+const h = (tag, attributes, ...children) => {
+  const element = document.createElement(tag);
+  for (const name in attributes) if (attributes[name] != null) element.setAttribute(name, attributes[name]);
+  element.append(...children.filter(Boolean));
+  return element;
+};
+
+const label = (name) => notice.notice.buttons[name] || notice.labels[name];
+const id = (row) => [row.purpose, row.channel || "", row.recipient || ""].join("/");
+const saidYes = (row) => !!row && (row.allowed || /given|renewed/.test(row.status));
+const find = (name) => rows.find((row) => id(row) == name);
+const no = (name) => (saidYes(find(name)) ? "withdrawn" : "refused");
+const allowed = (purpose, channel) => !!find(id({ purpose, channel }))?.allowed;
+
+// What would bring back `before`, as far as a yes or a no of now differs from it.
+const opposite = (before) =>
+  before
+    .filter((row) => saidYes(row) != saidYes(find(id(row))))
+    .map(({ purpose, channel, recipient, ...row }) => ({
+      purpose,
+      channel,
+      recipient,
+      answer: saidYes(row) ? "given" : "withdrawn",
+    }));
+
+// Tells the page, and starts or stops what waits for a purpose. A script that ran cannot be stopped; an iframe can.
+function announce() {
+  document.dispatchEvent(new CustomEvent("ecrm:permissions", { detail: { permissions: rows } }));
+  for (const old of document.querySelectorAll('script[type="text/plain"][data-ecrm-purpose]')) {
+    if (!allowed(old.dataset.ecrmPurpose)) continue;
+    const script = h("script", {}, old.text);
+    for (const { name, value } of old.attributes) if (name != "type") script.setAttribute(name, value);
+    old.replaceWith(script);
+  }
+  for (const frame of document.querySelectorAll("iframe[data-ecrm-src]")) {
+    const src = allowed(frame.dataset.ecrmPurpose) ? frame.dataset.ecrmSrc : frame.src && "about:blank";
+    if (src && frame.getAttribute("src") != src) frame.src = src;
+  }
+  consentMode("update");
+}
+
+// Google Consent Mode v2: storage on the device needs a yes that was said, whatever else a purpose stands on.
+function consentMode(command) {
+  const said = (purpose) => (allowed(purpose) && /given|renewed/.test(find(purpose + "//").status) ? "granted" : "denied");
+  const ads = said("advertise");
+  (function () {
+    (window.dataLayer ||= []).push(arguments);
+  })("consent", command, {
+    ad_storage: ads,
+    ad_user_data: ads,
+    ad_personalization: ads,
+    analytics_storage: said("measure"),
+    personalization_storage: said("personalize"),
+  });
+}
+
+async function load() {
+  const reply = await call("/v1/permissions").catch(() => {});
+  const data = reply?.ok && (await reply.json().catch(() => {}));
+  if (data) {
+    rows = data.permissions;
+    events = data.events || events;
+    version = data.notice?.version || data.notice;
+    loaded = true;
+    flush();
+  }
+  announce();
+  if (data?.answer_due) await show("ask").catch(() => {});
+  else if (data) document.querySelector("form[data-ecrm-banner]")?.remove();
+}
+
+async function show(view, about) {
+  if (!notice) {
+    const query = new URLSearchParams(here.search);
+    if (root.lang) query.set("locale", root.lang);
+    notice = await (await call("/v1/notice?" + query)).json();
+    version = notice.notice.version;
+  }
+  if (!banner) {
+    const place = document.querySelector("form[data-ecrm-banner]");
+    banner = document.createElement("ecrm-banner");
+    // Between head and body it comes first by keyboard, and no selector of the page's own notices it.
+    if (place) place.replaceWith(banner);
+    else document.body.before(banner);
+  }
+  banner[view](about);
+}
+
+const open = (purpose) => show("choose", purpose);
+
+// Takes `[{purpose, channel?, recipient?, answer}]`. A no holds here at once, a yes when it is acknowledged.
+function answer(answers, method = "save") {
+  const closes = (said, row) =>
+    said.answer != "given" && said.purpose == row.purpose && (!(said.channel || said.recipient) || id(said) == id(row));
+  rows = rows.map((row) => (answers.some((said) => closes(said, row)) ? { ...row, allowed: false, status: "refused" } : row));
+  announce();
+  const task = last.then(() => submit(answers, method));
+  last = task.catch(() => {});
+  return task;
+}
+
+async function submit(answers, method) {
+  const headers = { "Idempotency-Key": crypto.randomUUID() };
+  const body = { notice: version, answers, method };
+  for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
+    const reply = await post("/v1/answers", body, headers).catch(() => {});
+    const taken = reply?.ok && (await reply.json().catch(() => {}));
+    if (taken) return settle(taken);
+    if (reply && !reply.ok && reply.status < 500 && reply.status != 429) {
+      notice = null;
+      throw new Error(reply.status);
+    }
+    banner?.say("pending");
+    await new Promise((again) => {
+      addEventListener("online", again, { once: true });
+      setTimeout(again, (+reply?.headers.get("Retry-After") || wait) * 1000);
+    });
+  }
+}
+
+function settle(taken) {
+  rows = taken.permissions;
+  announce();
+  reload();
+  if (taken.answer_due) notice = null;
+  banner?.close();
+  if (taken.answer_due) show("ask").catch(() => {});
+  return taken;
+}
+
+function reload() {
+  for (const slot of document.querySelectorAll("ecrm-slot")) slot.load();
+}
+
+// Takes `{type, item_id?, properties?}`. Kept in memory until the permissions are known; without one, dropped.
+function track(event) {
+  setTimeout(flush, 500);
+  queue.push({ event_id: crypto.randomUUID(), at: new Date().toISOString(), ...event });
+}
+
+function flush() {
+  if (!loaded) return;
+  const batch = queue.filter(({ type }) => allowed(events[type] || "remember")).slice(-500);
+  queue = [];
+  if (batch.length) post("/v1/events", { events: batch }).catch(() => queue.push(...batch));
+}
+
+class Banner extends HTMLElement {
+  constructor() {
+    super();
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(CSS);
+    this.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
+    this.shadowRoot.addEventListener("click", (event) => {
+      const action = event.target.closest("[data-ecrm-action]")?.dataset.ecrmAction;
+      if (action) this.act(action);
+    });
+    this.shadowRoot.addEventListener("change", ({ target }) => {
+      const [own, ...under] = target.closest("li[id]").querySelectorAll("input");
+      if (target != own) own.checked ||= target.checked;
+      else if (!own.checked) for (const input of under) input.checked = false;
+    });
+    this.addEventListener("keydown", ({ key }) => key == "Escape" && this.free && this.close());
+  }
+
+  // Shows one view. `free` ones can be closed without an answer.
+  view(name, title, ...children) {
+    const before = document.activeElement;
+    if (before != this && before != document.body) this.opener = before;
+    this.free = name != "ask";
+    this.setAttribute("role", "region");
+    this.setAttribute("aria-label", label("region"));
+    this.lang = notice.notice.locale;
+    this.status = h("p", { role: "status" });
+    this.heading = h("h2", { tabindex: -1 }, title);
+    this.shadowRoot.replaceChildren(h("section", { class: name }, h("div", {}, this.heading, ...children, this.status), this.nav));
+    this.room();
+  }
+
+  buttons(...actions) {
+    const names = { accept_all: "accept", refuse_all: "refuse" };
+    this.nav = h("footer", {}, ...actions.map((action) => h("button", { type: "button", "data-ecrm-action": action }, label(names[action] || action))));
+  }
+
+  ask() {
+    this.buttons("accept_all", "refuse_all", "choose");
+    this.view("ask", notice.notice.title, h("p", {}, notice.notice.text), gpc());
+  }
+
+  choose(purpose) {
+    this.buttons("accept_all", "refuse_all", "save");
+    const details = h("a", { href: new URL("/preferences", here) }, label("details"));
+    this.view("choose", notice.notice.title, h("ul", {}, ...notice.purposes.map(entry)), details);
+    const chosen = purpose && this.shadowRoot.getElementById(purpose);
+    (chosen?.querySelector("input") || this.heading).focus();
+  }
+
+  done(taken) {
+    this.undo = taken.undo;
+    this.buttons(...(this.undo.length ? ["undo", "close"] : ["close"]));
+    this.view("done", label("saved"), h("a", { href: new URL(taken.receipt_url, here) }, label("receipt")), gpc());
+    this.heading.focus();
+  }
+
+  say(name) {
+    this.status.textContent = label(name);
+    this.room();
+  }
+
+  said(action) {
+    if (action == "undo") return this.undo;
+    const inputs = [...this.shadowRoot.querySelectorAll("input")];
+    if (action == "save")
+      return inputs
+        .filter((input) => input.checked || input.closest("li[id]").querySelector("input").checked || !/\/./.test(input.name))
+        .map((input) => {
+          const [purpose, channel, recipient] = input.name.split("/");
+          return { purpose, channel: channel || undefined, recipient: recipient || undefined, answer: input.checked ? "given" : no(input.name) };
+        });
+    return notice.purposes
+      .filter((purpose) => !purpose.required)
+      .map(({ purpose }) => ({ purpose, answer: action == "accept_all" ? "given" : no(purpose + "//") }));
+  }
+
+  async act(action) {
+    if (action == "choose") return this.choose();
+    if (action == "close") return this.close();
+    const before = rows;
+    const said = this.said(action);
+    for (const button of this.nav.children) button.disabled = true;
+    try {
+      const taken = await answer(said, action);
+      if (!taken.answer_due) await show("done", { ...taken, undo: action == "undo" ? [] : opposite(before) });
+    } catch {
+      await show("ask");
+      this.say("failed");
+    }
+  }
+
+  close() {
+    this.remove();
+    banner = null;
+    this.room();
+    this.opener?.focus();
+  }
+
+  // What has focus or lies at the end of a scrolling page must not stay behind the banner.
+  room() {
+    const height = this.isConnected && this.shadowRoot.firstChild.offsetHeight + 16 + "px";
+    root.style.scrollPaddingBlockEnd = height || "";
+    document.body.style.marginBlockEnd = height && root.scrollHeight > innerHeight ? height : "";
+  }
+}
+
+const gpc = () => notice.gpc && h("small", {}, notice.notice.gpc_text);
+
+// One purpose in the list: nothing is ticked that nobody said.
+function entry(purpose) {
+  const row = (name, text, more) =>
+    h("label", {}, h("span", {}, text, more), h("input", { type: "checkbox", role: "switch", name, checked: /given|renewed/.test(find(name)?.status) ? "" : null }));
+  const names = (list) => list?.map((each) => each.name || each).join(", ");
+  const line = (name, text) => text && h("small", {}, label(name) + ": " + text);
+  const under = [...(purpose.channels || []), ...(purpose.recipients || [])].filter((each) => each.own_yes);
+  const title = h("h3", {}, purpose.name);
+  return h(
+    "li",
+    { id: purpose.purpose },
+    purpose.required ? h("label", {}, title, h("small", {}, label("required"))) : row(purpose.purpose + "//", title),
+    h("p", {}, purpose.benefit || purpose.text),
+    line("uses", names(purpose.categories)),
+    line("recipients", names(purpose.recipients)),
+    line("kept", purpose.retention),
+    under.length && h("ul", {}, ...under.map((each) => h("li", {}, row(id({ ...each, purpose: purpose.purpose }), each.name)))),
+  );
+}
+
+// `<ecrm-slot name="for-you" limit="4">`: other attributes are parameters. What was there stays until the new is here.
+class Slot extends HTMLElement {
+  connectedCallback() {
+    if (!this.hasAttribute("data-rendered")) this.load();
+  }
+
+  async load() {
+    const turn = (this.turn = {});
+    const query = new URLSearchParams();
+    for (const { name, value } of this.attributes)
+      if (!/^(name|id|class|style|hidden|lang|dir|role|tabindex)$|-/.test(name)) query.set(name, value);
+    const reply = await call(`/v1/slots/${this.getAttribute("name")}?${query}`, { headers: { Accept: "text/html" } }).catch(() => {});
+    const html = reply?.ok && (await reply.text().catch(() => {}));
+    if (html && this.turn == turn) this.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+  }
+}
+
+consentMode("default");
+window.ecrm = {
+  get permissions() {
+    return rows;
+  },
+  allowed,
+  open,
+  answer,
+  track,
+};
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest?.("[data-ecrm-open]");
+  if (!opener || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  open(opener.dataset.ecrmOpen).catch(() => opener.href && location.assign(opener.href));
+});
+addEventListener("pageshow", (event) => event.persisted && load().then(reload));
+addEventListener("pagehide", flush);
+addEventListener("online", () => (loaded ? flush() : load()));
+let last = load();
+customElements.define("ecrm-banner", Banner);
+customElements.define("ecrm-slot", Slot);
