@@ -1,7 +1,7 @@
 """What every test may ask for: an event loop, a fresh migrated database on one embedded PostgreSQL, and shared data.
 
-`database` is a copy of a migrated template: nothing that a test does can be seen by another. `house`, `gate` and `guest` are
-connections under those roles, `admin` one that may do everything, `pools` what the service itself would use.
+`database` is a copy of a migrated template: nothing that a test does can be seen by another. `house`, `gate` and
+`guest` are connections under those roles, `admin` one that may do everything, `pools` what the service itself uses.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Reads that arrive together go to the database together.
 
-Whoever asks within one turn of the event loop shares one statement, which is sent after the turn: so an answer is never
-older than its question, and nothing is remembered from one statement to the next. Several statements may be under way. While
-all connections are busy, questions gather and share the next one.
+Whoever asks within one turn of the event loop shares one statement, which is sent after the turn: so an answer is
+never older than its question, and nothing is remembered from one statement to the next. Several statements may be under
+way. While all connections are busy, questions gather and share the next one.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """The last step before PostgreSQL: become who it may run as, tie its life to ours, and turn into it.
 
 Runs as a script of its own (`python -I -S launch.py PARENT IDENTITY PROGRAM ...`), so that nothing of the service is
-imported and no Python runs between fork and exec of a process with threads. IDENTITY is `same`, `namespace` or `UID:GID`.
-PostgreSQL refuses to run as root; in a user namespace it sees itself as user 1000 and keeps root's rights to its own
-folder, so that no user must be made and no parent folder loosened. Exit status 77: the identity was refused.
+imported and no Python runs between fork and exec of a process with threads. IDENTITY is `same`, `namespace` or
+`UID:GID`. PostgreSQL refuses to run as root; in a user namespace it sees itself as user 1000 and keeps root's rights to
+its own folder, so that no user must be made and no parent folder loosened. Exit status 77: the identity was refused.
 """
 
 import ctypes

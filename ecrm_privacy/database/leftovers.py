@@ -1,14 +1,15 @@
-"""What an earlier run left behind: a postmaster that is still shutting down, orphaned backends, a stale `postmaster.pid`.
+"""What an earlier run left behind: a postmaster still shutting down, orphaned backends, a stale `postmaster.pid`.
 
 Called under the folder's lock, so whatever runs on the data here has lost its supervisor. PostgreSQL itself trusts the
 process number in `postmaster.pid`, which after a restart of a container belongs to anybody; we look who it is.
 """
 
+import contextlib
 import logging
 import os
+import platform
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 from ecrm_privacy.errors import StartRefused
 
 log = logging.getLogger(__name__)
+
+LINUX = platform.system() == "Linux"
 
 STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 """What an orphaned postmaster is sent, and for how many seconds it is waited for: fast, immediate, none."""
@@ -52,10 +55,8 @@ def _end(running: Callable[[], list[int]], steps: tuple[tuple[signal.Signals, fl
 
 def send(process: int, number: signal.Signals) -> None:
     """Send a signal to a process that may be gone already."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, number)
-    except ProcessLookupError:
-        pass
 
 
 def status(data: Path) -> tuple[int, str] | None:
@@ -73,7 +74,7 @@ def postmaster_on(data: Path) -> int | None:
     if known is None:
         return None
     process = known[0]
-    if sys.platform.startswith("linux"):
+    if LINUX:
         return process if process in processes_on(data) else None
     shown = subprocess.run(
         ["ps", "-o", "command=", "-p", str(process)], capture_output=True, text=True, check=False
@@ -82,8 +83,8 @@ def postmaster_on(data: Path) -> int | None:
 
 
 def processes_on(data: Path) -> list[int]:
-    """Return every PostgreSQL process whose working folder is `data`; zombies have none. Other systems: the postmaster."""
-    if not sys.platform.startswith("linux"):
+    """Return every PostgreSQL process whose working folder is `data`, which zombies have not (elsewhere: the postmaster)."""
+    if not LINUX:
         postmaster = postmaster_on(data)
         return [] if postmaster is None else [postmaster]
     where = str(data.resolve())

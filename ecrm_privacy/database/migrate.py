@@ -1,8 +1,8 @@
 """The schema goes forward only: roles first, then each `NNNN_noun.sql` once, in order, in a transaction of its own.
 
-What was applied is written down with its SHA-256, in the same transaction. Run by an admin (the embedded server's, or the
-owner of a database elsewhere who may create roles); everything that is made belongs to `ecrm_owner`, as whom nobody can
-log in.
+What was applied is written down with its SHA-256, in the same transaction. Run by an admin (the embedded server's, or
+the owner of a database elsewhere who may create roles); everything that is made belongs to `ecrm_owner`, as whom nobody
+can log in.
 """
 
 import asyncio
@@ -62,8 +62,8 @@ def read(folder: Path) -> list[Migration]:
 def pending(migrations: Sequence[Migration], applied: Mapping[str, bytes]) -> list[Migration]:
     """Return what is still to be applied.
 
-    Raises SchemaRefused if the database knows a migration that we do not (it is newer), if a file was changed after it was
-    applied, or if one was put in before another that is applied already.
+    Raises SchemaRefused if the database knows a migration that we do not (it is newer), if a file was changed after it
+    was applied, or if one was put in before another that is applied already.
     """
     known = {migration.name: migration for migration in migrations}
     if newer := sorted(applied.keys() - known.keys()):
@@ -72,7 +72,7 @@ def pending(migrations: Sequence[Migration], applied: Mapping[str, bytes]) -> li
         )
     if changed := [name for name, sha256 in applied.items() if known[name].sha256 != sha256]:
         raise SchemaRefused(
-            f"{', '.join(sorted(changed))} was changed after it was applied: restore the file and write a further migration"
+            f"{', '.join(sorted(changed))} was changed after it was applied: restore it and write a further migration"
         )
     missing = [migration for migration in migrations if migration.name not in applied]
     if missing and applied and missing[0].name < max(applied):
@@ -99,7 +99,7 @@ async def migrate(
     """Make roles and apply what is pending; returns the names applied, or with `dry_run` those that would be.
 
     Safe to repeat and to run twice at once (the second waits). Sets the `passwords` of the three login roles each time.
-    Raises SchemaRefused as `pending` does, or if a migration fails, which leaves the database as it was before that file.
+    Raises SchemaRefused as `pending` does, or if a migration fails: the database stays as it was before that file.
     """
     assert passwords.keys() >= set(LOGIN_ROLES), "a password for each role that logs in"
     conn = await connect_unchecked(address, admin_role, admin_password)
@@ -129,7 +129,8 @@ async def _prepare(conn: Conn, database: str, passwords: Mapping[str, str]) -> N
             await _make_roles(conn, passwords)
             await conn.execute(
                 f"revoke all on database {name} from public; grant connect on database {name} to {logins}; "
-                f"grant create on database {name} to {OWNER}; {APPLIED}; grant select on public.ecrm_migration to {logins}"
+                f"grant create on database {name} to {OWNER}; {APPLIED}; "
+                f"grant select on public.ecrm_migration to {logins}"
             )
     except asyncpg.InsufficientPrivilegeError as refused:
         raise StartRefused(
@@ -151,7 +152,8 @@ async def _make_roles(conn: Conn, passwords: Mapping[str, str]) -> None:
 async def _apply_patiently(conn: Conn, migration: Migration) -> None:
     for attempt in range(1, LOCK_ATTEMPTS + 1):
         try:
-            return await _apply(conn, migration)
+            await _apply(conn, migration)
+            return
         except asyncpg.LockNotAvailableError as busy:
             if attempt == LOCK_ATTEMPTS:
                 raise SchemaRefused(

@@ -29,11 +29,11 @@ CLOSE_S = 5.0
 IDLE_S = 300.0
 
 OUTAGES: tuple[type[Exception], ...] = (
-    asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError,
-    asyncpg.IdleSessionTimeoutError, asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.PostgresIOError,
-    asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError,
-    ConnectionError, TimeoutError,
+    asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError, asyncpg.IdleSessionTimeoutError, asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.PostgresIOError, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError, ConnectionError, TimeoutError,
 )  # fmt: skip
 """What a moment later may succeed: the server away, starting, full or demoted; a lock or a race lost; time run out."""
 NO_CONNECTION: tuple[type[Exception], ...] = (
@@ -45,7 +45,7 @@ MOVED: tuple[type[Exception], ...] = (asyncpg.ReadOnlySQLTransactionError, async
 
 CHECK = """
 select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
-    current_setting('synchronous_commit') as synchronous_commit, r.rolsuper as superuser,
+    current_setting('synchronous_commit') as synchronous_commit, r.rolname as role, r.rolsuper as superuser,
     r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls as privileged,
     exists (select from pg_shdepend d where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
             and d.deptype = 'o') as owns,
@@ -57,8 +57,8 @@ from pg_roles r where r.rolname = current_user
 async def check(conn: asyncpg.Connection) -> None:
     """Look at the server and the role behind a new connection.
 
-    Raises DurabilityRefused if the server would acknowledge what it can lose, and StartRefused if the role can do more than
-    it was granted (superuser, owner of anything, member of another role): then grants would protect nothing.
+    Raises DurabilityRefused if the server would acknowledge what it can lose, and StartRefused if the role can do more
+    than it was granted (superuser, owner of anything, member of another role): then grants would protect nothing.
     """
     found = await conn.fetchrow(CHECK)
     unsafe = [f"{name} = {found[name]}" for name in ("fsync", "full_page_writes") if found[name] != "on"]
@@ -71,14 +71,14 @@ async def check(conn: asyncpg.Connection) -> None:
         )
     if too_much := [name for name in ("superuser", "privileged", "owns", "member") if found[name]]:
         raise StartRefused(
-            f"the database role of the service has more rights than it may have ({', '.join(too_much)}): take away SUPERUSER, "
-            f"CREATEROLE, CREATEDB, REPLICATION and BYPASSRLS, everything it owns and every membership, or let `ecrm migrate` "
-            f"make the roles"
+            f"the role {found['role']} has more rights than a role of the service may have "
+            f"({', '.join(too_much)}): take away SUPERUSER, CREATEROLE, CREATEDB, REPLICATION and BYPASSRLS, "
+            f"whatever it owns and every membership"
         )
 
 
 class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg publishes no types
-    """asyncpg's pool, with `acquire` (and what is built on it: `fetch`, `execute`, …) raising `Unavailable` for an outage.
+    """The driver's pool, whose `acquire` (and what is built on it: `fetch`, `execute`, …) raises Unavailable if away.
 
     A connection is handed back without a round trip: use `set local`, and no advisory locks, cursors or listeners that
     outlive their transaction.
@@ -167,15 +167,18 @@ async def open_pools(address: Address, passwords: Mapping[str, str], *, size: in
 
 async def _pool(address: Address, role: str, password: str, size: int) -> Pool:
     # Without a floor (min_size) asyncpg keeps no background task, whose only news during an outage would be tracebacks.
-    return await Pool(
-        min_size=0, max_size=size, max_queries=1_000_000, max_inactive_connection_lifetime=IDLE_S, init=check, reset=_leave_as_is,
-        loop=asyncio.get_running_loop(), connection_class=asyncpg.Connection, record_class=asyncpg.Record, timeout=CONNECT_S,
-        command_timeout=GATE_COMMAND_S if role == GATE else None, **address.connect_args(role, password),
+    pool = Pool(
+        min_size=0, max_size=size, max_queries=1_000_000, max_inactive_connection_lifetime=IDLE_S, init=check,
+        reset=_leave_as_is, loop=asyncio.get_running_loop(), connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record, timeout=CONNECT_S, command_timeout=GATE_COMMAND_S if role == GATE else None,
+        **address.connect_args(role, password),
     )  # fmt: skip
+    await pool
+    return pool
 
 
 async def _leave_as_is(conn: asyncpg.Connection) -> None:
-    """asyncpg would send RESET ALL at each release; see `Pool` for the rule that makes it needless."""
+    """The driver would send RESET ALL at each release; see `Pool` for the rule that makes it needless."""
 
 
 async def _try(address: Address, role: str, password: str) -> None:

@@ -1,10 +1,12 @@
 """The embedded PostgreSQL: one machine, one folder, our own child.
 
 We use the bundled programs and supervise the server ourselves: checksums, SCRAM and no TCP; a private socket folder; a
-process group of its own, so that a terminal's Ctrl-C does not stop it before the service has drained; and its life tied to
-ours. Killed, it is started again; whatever is killed in whatever order, the next start waits for or ends what is left.
+process group of its own, so that a terminal's Ctrl-C does not stop it before the service has drained; and its life tied
+to ours. Killed, it is started again; whatever is killed in whatever order, the next start waits for or ends what is
+left.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -33,6 +35,8 @@ PORT = 5432
 SOCKET_PATH_BYTES_MAX = 103
 """`sun_path` holds 104 bytes on macOS and 108 on Linux, with a final zero."""
 LOG_BYTES_MAX = 10_000_000
+RESTART_S, RESTART_S_MAX, STEADY_S = 0.1, 5.0, 60.0
+"""A crashed server is started again after this pause, doubled up to the second unless it had run for the third."""
 STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 """Fast shutdown, then two that the next start recovers from; each with its seconds."""
 
@@ -42,17 +46,18 @@ SETTINGS = {
     "listen_addresses": "", "unix_socket_permissions": "0700", "password_encryption": "scram-sha-256",
     "timezone": "UTC", "log_timezone": "UTC",
     # No trace by accident: statements, their parameters, and errors (which quote values) stay out of the log.
-    "log_statement": "none", "log_min_messages": "log", "log_min_error_statement": "panic", "log_error_verbosity": "terse",
-    "log_min_duration_statement": "-1", "log_parameter_max_length": "0", "log_parameter_max_length_on_error": "0",
-    "logging_collector": "off", "log_destination": "stderr",
+    "log_statement": "none", "log_min_messages": "log", "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse", "log_min_duration_statement": "-1", "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0", "logging_collector": "off", "log_destination": "stderr",
 }  # fmt: skip
 HBA = "local all all scram-sha-256\n"
 
 
 class EmbeddedPostgres:
-    """PostgreSQL in `folder` (made 0700): `lock`, `data/`, `postgresql.log`, `socket/`. Synchronous, for the parent process.
+    """PostgreSQL in `folder` (made 0700): `lock`, `data/`, `postgresql.log`, `socket/`.
 
-    `admin_password` becomes the password of `ADMIN_ROLE` when the data is made, and must be the same ever after.
+    Synchronous, for the parent process; any thread. `admin_password` becomes the password of `ADMIN_ROLE` when the data
+    is made, and must be the same ever after.
     """
 
     def __init__(self, folder: Path, admin_password: str) -> None:
@@ -82,8 +87,8 @@ class EmbeddedPostgres:
     def start(self) -> Address:
         """Start the server, making the data first if there is none; returns when it takes connections.
 
-        Recovery after a crash is waited for without limit. Raises StartRefused if the folder is in use by another process,
-        cannot be used, or the server ends at once; the message holds its last words.
+        Recovery after a crash is waited for without limit. Raises StartRefused if the folder is in use by another
+        process, cannot be used, or the server ends at once; the message holds its last words.
         """
         if self._lock is not None:
             return self.address
@@ -114,6 +119,9 @@ class EmbeddedPostgres:
                 if not self._keeper.is_alive():
                     break
         self._keeper = self._process = None
+        if (sockets := socket_folder(self._folder)).parent != self._folder:
+            with contextlib.suppress(OSError):  # not there, not ours, or not empty
+                sockets.rmdir()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -134,17 +142,32 @@ class EmbeddedPostgres:
             time.sleep(0.005)
 
     def _keep(self) -> None:
-        """Run the server, and again if it dies of anything but `stop`; gives up if it never became ready."""
-        pause_s = 0.1
-        while (process := self._spawn()) is not None:
-            began = time.monotonic()
-            ready = _wait_noting_ready(process, self._data)
-            if self._stopping.is_set() or not ready:
+        """Run the server, and again whenever it ends by anything but `stop`; only the first start may fail for good."""
+        served, pause_s = False, 0.0
+        while not self._stopping.wait(pause_s):
+            began_s = time.monotonic()
+            served = self._serve(after_crash=served) or served
+            if not served:
                 return
-            log.error("PostgreSQL ended (status %d); starting it again", process.returncode)
-            pause_s = 0.1 if time.monotonic() - began > 60 else min(pause_s * 2, 5.0)
-            self._stopping.wait(pause_s)
-            leftovers.clear(self._data)
+            pause_s = (
+                RESTART_S if time.monotonic() - began_s > STEADY_S else min(pause_s * 2 or RESTART_S, RESTART_S_MAX)
+            )
+
+    def _serve(self, *, after_crash: bool) -> bool:
+        """Run the server to its end and tell whether it ever took connections."""
+        try:
+            if after_crash:
+                leftovers.clear(self._data)
+            process = self._spawn()
+        except (StartRefused, OSError) as failure:
+            log.error("PostgreSQL cannot be started: %s", failure)
+            return False
+        if process is None:
+            return False
+        ready = _wait_noting_ready(process, self._data)
+        if not self._stopping.is_set():
+            log.error("PostgreSQL ended (status %d)", process.returncode)
+        return ready
 
     def _spawn(self) -> subprocess.Popen[bytes] | None:
         with self._guard:
@@ -176,7 +199,8 @@ def take_lock(folder: Path) -> IO[str]:
 
     Raises StartRefused if another process holds it.
     """
-    lock = (folder / "lock").open("w", encoding="ascii")
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    lock = os.fdopen(descriptor, "w", encoding="ascii")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -188,7 +212,7 @@ def take_lock(folder: Path) -> IO[str]:
 
 
 def socket_folder(folder: Path) -> Path:
-    """Return where the server's socket of `folder` lies: in it, or in a private folder under /tmp if the path is too long."""
+    """Return where the socket of `folder` lies: in it, or in a private folder under /tmp if the path is too long."""
     inside = folder / "socket"
     if len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES_MAX:
         return inside
@@ -222,7 +246,7 @@ def give(path: Path, identity: str) -> None:
 def make_data(folder: Path, identity: str, password: str) -> None:
     """Make `folder/data`, whole or not at all: an interrupted attempt lies beside it and is removed by the next.
 
-    Nobody may connect until the admin's verifier is in: no password is written to disk, and none is ever trusted without.
+    Nobody may connect until the admin's verifier is in: no password is written to disk, and nobody trusted without.
     """
     for unfinished in folder.glob("data.new-*"):
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -231,12 +255,14 @@ def make_data(folder: Path, identity: str, password: str) -> None:
     fresh.mkdir(mode=0o700)
     give(fresh, identity)
     binaries.run(
-        identity, "initdb", "-D", str(fresh), "--username", ADMIN_ROLE, "--auth", "reject", "--data-checksums", "--encoding",
-        "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions",
+        identity, "initdb", "-D", str(fresh), "--username", ADMIN_ROLE, "--auth", "reject", "--data-checksums",
+        "--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
+        "--no-instructions",
     )  # fmt: skip
     (fresh / "pg_hba.conf").write_text(HBA, encoding="ascii")
     binaries.run(
-        identity, "postgres", "--single", "-D", str(fresh), "-c", "exit_on_error=on", "-c", "log_min_messages=fatal", "postgres",
+        identity, "postgres", "--single", "-D", str(fresh), "-c", "exit_on_error=on", "-c", "log_min_messages=fatal",
+        "postgres",
         feed=f"alter role {ADMIN_ROLE} password '{scram.verifier(password)}'\ncreate database {DATABASE}\n",
     )  # fmt: skip
     fresh.rename(folder / "data")
@@ -250,8 +276,8 @@ def check_major(data: Path) -> None:
     major = (data / "PG_VERSION").read_text(encoding="ascii").strip()
     if major != str(binaries.MAJOR):
         raise StartRefused(
-            f"{data} is of PostgreSQL {major}, this program carries {binaries.MAJOR}: run pg_upgrade, or dump with the former "
-            f"version and restore"
+            f"{data} is of PostgreSQL {major}, this program carries {binaries.MAJOR}: run pg_upgrade, or dump with the "
+            f"former version and restore"
         )
 
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL stores of a password (RFC 5802, RFC 7677), made here, so that no password travels or is ever logged."""
+"""What PostgreSQL stores of a password (RFC 5802, RFC 7677), made here, so that no password travels or is logged."""
 
 import base64
 import hashlib
