@@ -7,7 +7,6 @@ are absent from the bundle; `names` has them still, so that one mistake is not r
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from ecrm_privacy.policy.documents import (
     DEFAULT_REGION,
@@ -29,14 +28,9 @@ UNOBJECTIONABLE = frozenset({LegalBasis.CONTRACT, LegalBasis.LEGAL_OBLIGATION, L
 """The bases to which GDPR 21 gives no right to object; only they can carry a required purpose."""
 
 
-def name_problems(tree: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Names that could not stand in a need, in the choice cookie or in a file system."""
-    return [
-        f"{section}: {name}: not a name ({'name@version' if section == 'notices' else 'small letters, digits, . _ -'})"
-        for section, documents in tree.items()
-        for name in documents
-        if not (NOTICE if section == "notices" else NAME).fullmatch(name) or len(name) > NAME_LENGTH_MOST
-    ]
+def is_name(section: str, name: str) -> bool:
+    """Whether `name` can stand in a need, in the choice cookie and in a file system."""
+    return bool((NOTICE if section == "notices" else NAME).fullmatch(name)) and len(name) <= NAME_LENGTH_MOST
 
 
 def cross_problems(bundle: Bundle, names: Names) -> list[str]:

@@ -19,7 +19,7 @@ BITS_MOST = 64
 """How many purposes a choice cookie has room for; a purpose's `bit` is below."""
 
 Days = Annotated[int, msgspec.Meta(ge=0, le=36_525)]
-Bit = Annotated[int, msgspec.Meta(ge=0, lt=BITS_MOST)]
+Bit = Annotated[int, msgspec.Meta(ge=0, le=BITS_MOST - 1)]
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=600, pattern=r"^\S(.*\S)?\Z")]
 Lines = Annotated[str, msgspec.Meta(min_length=1, max_length=600)]
 Term = Annotated[str, msgspec.Meta(pattern=r"^(dpv|pd|eu-gdpr):[A-Za-z0-9-]+\Z")]

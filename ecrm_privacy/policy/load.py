@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 import msgspec
 
 from ecrm_privacy.errors import PolicyRefused
-from ecrm_privacy.policy.check import cross_problems, name_problems
+from ecrm_privacy.policy.check import cross_problems, is_name
 from ecrm_privacy.policy.documents import (
     Bundle,
     CategoryDocument,
@@ -54,8 +54,8 @@ class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def load(folder: Path) -> Bundle:
     """Read, check and hash the policy in `folder`. Raises PolicyRefused, which lists every problem by file and key."""
-    tree, problems = _read(folder)
-    return _build(tree, canonical(tree), problems)
+    tree, unread, problems = _read(folder)
+    return _build(tree, canonical(tree), unread, problems)
 
 
 def from_documents(documents: bytes) -> Bundle:
@@ -68,7 +68,7 @@ def from_documents(documents: bytes) -> Bundle:
         raise PolicyRefused(f"stored policy: format {stored.v}, this program reads {FORMAT}; activate the policy again")
     if canonical(stored.documents) != documents:
         raise PolicyRefused("stored policy: not in canonical form")
-    return _build(stored.documents, documents, [])
+    return _build(stored.documents, documents, {}, [])
 
 
 def canonical(tree: Tree) -> bytes:
@@ -77,33 +77,38 @@ def canonical(tree: Tree) -> bytes:
     return msgspec.json.Encoder(order="deterministic").encode(_Stored(FORMAT, plain))
 
 
-def _read(folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _read(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, set[str]], list[str]]:
+    """The tree of `folder`, the names (by section) of documents that are no TOML, and the problems so far."""
     if not folder.is_dir():
         raise PolicyRefused(f"{folder}: no such folder")
-    tree: dict[str, dict[str, Any]] = {section: {} for section in (*FOLDERS, *TABLES)}
+    tree: dict[str, dict[str, Any]] = {section: {} for section in _KINDS}
+    unread: dict[str, set[str]] = {}
     problems: list[str] = []
     for path in sorted(folder.rglob("*.toml")):
-        section, *rest = path.relative_to(folder).with_suffix("").parts
+        file = path.relative_to(folder)
+        section, *name = file.parent.joinpath(path.stem).parts
+        if not (section in FOLDERS and len(name) == 1) and not (section in TABLES and not name):
+            problems.append(f"{file}: the policy has no such place")
+            continue
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            problems.append(f"{path.relative_to(folder)}: not TOML: {error}")
-            content = {}
-        if section in FOLDERS and len(rest) == 1:
-            tree[section][rest[0]] = content
-        elif section in TABLES and not rest:
-            tree[section] = content
+            problems.append(f"{file}: not TOML: {error}")
+            unread.setdefault(section, set()).update(name)
+            continue
+        if name:
+            tree[section][name[0]] = content
         else:
-            problems.append(f"{path.relative_to(folder)}: the policy has no such place")
-    return tree, problems
+            tree[section] = content
+    return tree, unread, problems
 
 
-def _build(tree: Tree, documents: bytes, problems: list[str]) -> Bundle:
+def _build(tree: Tree, documents: bytes, unread: Mapping[str, set[str]], problems: list[str]) -> Bundle:
     problems = [*problems, *(f"{section}: the policy has no such place" for section in tree if section not in _KINDS)]
-    problems += name_problems(tree)
     sections: dict[str, Any] = {section: _section(section, tree.get(section, {}), problems) for section in _KINDS}
     bundle = Bundle(hash=hashlib.sha256(documents).digest(), documents=documents, **sections)
-    problems += cross_problems(bundle, {section: frozenset(tree.get(section, ())) for section in _KINDS})
+    names = {section: frozenset(tree.get(section, ())) | unread.get(section, set()) for section in _KINDS}
+    problems += cross_problems(bundle, names)
     if problems:
         raise PolicyRefused("\n".join(sorted(set(problems))))
     return bundle
@@ -126,6 +131,10 @@ def _section(section: str, raw: Mapping[str, Any], problems: list[str]) -> dict[
     """The documents of `section` that can be read; what cannot is in `problems`."""
     read: dict[str, Any] = {}
     for name, content in sorted(raw.items()):
+        if not is_name(section, name):
+            form = "name@version" if section == "notices" else "small letters, digits, . _ -"
+            problems.append(f"{section}: {name}: not a name ({form})")
+            continue
         before = len(problems)
         place = _Place(f"{section}/{name}.toml") if section in FOLDERS else _Place(f"{section}.toml", name)
         if isinstance(content, dict) and "name" in content:
