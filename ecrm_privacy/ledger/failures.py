@@ -1,0 +1,35 @@
+"""What can be wrong with one entry. These live here because only the ledger writer knows them.
+
+Refusal
+├── StaleSubject     somebody wrote about this subject since the caller read; read again and retry
+├── KeyTaken         the Idempotency-Key was taken by an earlier entry; answer with the reply that is kept
+└── EntryRefused     the database refused the entry or one of its effects
+Unavailable
+└── LogFrozen        the log takes no entries until an operator decides
+"""
+
+from ecrm_privacy.errors import Refusal, Unavailable
+
+
+class StaleSubject(Refusal):
+    """The subject's newest entry is not the one the caller had seen; nothing was written."""
+
+
+class KeyTaken(Refusal):
+    """The Idempotency-Key of this entry was taken by an earlier one; nothing was written."""
+
+
+class EntryRefused(Refusal):
+    """The database refused this entry or one of its effects; nothing of it was written.
+
+    `sqlstate` and `constraint` name the rule. The database's own message is left out: it quotes values.
+    """
+
+    def __init__(self, sqlstate: str, constraint: str | None = None) -> None:
+        super().__init__(f"the database refused the entry: SQLSTATE {sqlstate}, constraint {constraint or 'none'}")
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+
+class LogFrozen(Unavailable):
+    """The log is frozen: its head is behind what was published, or its key is lost. An operator must decide."""

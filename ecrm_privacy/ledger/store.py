@@ -1,0 +1,186 @@
+"""The ledger's SQL. The writer's connection runs `lock_head`, `newest` and `append` in one transaction; see writer.py.
+
+Arrays go in by `unnest`: one round trip per batch, whatever its size. Whoever is not the writer reads only.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from ecrm_privacy.ledger.change import Standing, StateChange, fold
+from ecrm_privacy.ledger.entry import Entry
+from ecrm_privacy.ledger.merkle import EMPTY_ROOT, CompactRange
+from ecrm_privacy.sql import Conn, Query
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The committed head of the log."""
+
+    origin: str
+    tree_size: int
+    root_hash: bytes
+    edge: bytes
+    frozen: str | None
+
+
+class Newest(msgspec.Struct, frozen=True):
+    """A subject and the leaf index of its newest entry."""
+
+    subject: UUID
+    leaf_index: int
+
+
+class Appended(msgspec.Struct, frozen=True):
+    """How many heads moved: 1, or 0 when the head was not the expected one and nothing was written."""
+
+    heads: int
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """{payload, open} of one of our own acts; public."""
+
+    leaf_index: int
+    payload: bytes
+    open: bytes
+
+
+class Hashes(msgspec.Struct, frozen=True):
+    """Leaf hashes of a stretch of the log, 32 bytes each, in leaf order."""
+
+    hashes: bytes | None
+
+
+_HEAD = "select origin, tree_size, root_hash, edge, frozen from ecrm.ledger_head"
+
+
+async def open_log(conn: Conn, origin: str) -> Head:
+    """Make sure that the log exists and return its head. A log keeps the origin it was opened with."""
+    await Query(
+        "insert into ecrm.ledger_head (origin, tree_size, root_hash, edge) values ($1, 0, $2, '')"
+        " on conflict do nothing",
+        (origin, EMPTY_ROOT),
+    ).run(conn)
+    found = await head().first(conn)
+    assert found is not None, "the head row was just made sure of"
+    return found
+
+
+def head() -> Query[Head]:
+    """The committed head."""
+    return Query(_HEAD, (), Head)
+
+
+def lock_head() -> Query[Head]:
+    """The head, locked until the transaction ends: other writers queue here."""
+    return Query(_HEAD + " for update", (), Head)
+
+
+def newest(subjects: Sequence[UUID]) -> Query[Newest]:
+    """The newest entry of each of these subjects that has one."""
+    return Query(
+        "select subject, leaf_index from ecrm.subject_state where subject = any($1::uuid[])", (subjects,), Newest
+    )
+
+
+_APPEND = """
+with h as (
+    update ecrm.ledger_head set tree_size = $2, root_hash = $3, edge = $4
+    where tree_size = $1 and frozen is null returning 1 as moved
+),
+e as (
+    insert into ecrm.ledger_entry (leaf_index, leaf, leaf_hash)
+    select $1 + o - 1, leaf, leaf_hash from unnest($5::bytea[], $6::bytea[]) with ordinality as u(leaf, leaf_hash, o)
+    where exists (select from h)
+),
+b as (
+    insert into ecrm.body (leaf_index, subject, receipt_hash, sealed, wrapped_for_receipt, wrapped_for_subject)
+    select * from unnest($7::bigint[], $8::uuid[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[])
+    where exists (select from h)
+),
+p as (
+    insert into ecrm.statement (leaf_index, payload, open)
+    select * from unnest($13::bigint[], $14::bytea[], $15::bytea[]) where exists (select from h)
+),
+c as (
+    insert into ecrm.consent_status
+        (leaf_index, subject, purpose, channel, recipient, status, notice, since, until)
+    select * from unnest($16::bigint[], $17::uuid[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
+                         $23::date[], $24::date[])
+    where exists (select from h)
+    on conflict (subject, purpose, channel, recipient) do update set status = excluded.status,
+        notice = excluded.notice, since = excluded.since, until = excluded.until, leaf_index = excluded.leaf_index
+),
+s as (
+    insert into ecrm.subject_state (leaf_index, subject, regime, restricted, adult_from, gpc)
+    select u.leaf_index, u.subject, coalesce(u.regime, was.regime), coalesce(u.restricted, was.restricted, false),
+        coalesce(u.adult_from, was.adult_from), coalesce(u.gpc, was.gpc, false)
+    from unnest($25::bigint[], $26::uuid[], $27::text[], $28::boolean[], $29::date[], $30::boolean[])
+        as u(leaf_index, subject, regime, restricted, adult_from, gpc)
+    left join ecrm.subject_state was on was.subject = u.subject
+    where exists (select from h)
+    on conflict (subject) do update set regime = excluded.regime, restricted = excluded.restricted,
+        adult_from = excluded.adult_from, gpc = excluded.gpc, leaf_index = excluded.leaf_index
+)
+select count(*)::int as heads from h
+"""
+
+
+def append(
+    before: CompactRange, after: CompactRange, hashes: Sequence[bytes], batch: Sequence[Entry]
+) -> Query[Appended]:
+    """Everything a batch writes but its effects. No subject may occur twice in it: a row is touched once per statement.
+
+    A CTE's `select` sees the snapshot before the statement; the head lock is held, so that is the newest state.
+    """
+    first = before.size
+    bodies = [(first + at, entry) for at, entry in enumerate(batch) if entry.body is not None]
+    statements = [(first + at, *entry.statement) for at, entry in enumerate(batch) if entry.statement is not None]
+    linked = [(first + at, entry) for at, entry in enumerate(batch) if entry.subject is not None and not entry.erases]
+    args = (
+        before.size, after.size, after.root(), after.edge,
+        [entry.leaf for entry in batch], hashes,
+        *_columns(6, [_body_row(index, entry) for index, entry in bodies]),
+        *_columns(3, statements),
+        *_columns(9, [row for index, entry in linked for row in _status_rows(index, entry)]),
+        *_columns(6, [_state_row(index, entry) for index, entry in linked]),
+    )  # fmt: skip
+    return Query(_APPEND, args, Appended)
+
+
+def _body_row(leaf_index: int, entry: Entry) -> tuple[object, ...]:
+    body = entry.body
+    assert body is not None, "only entries with a body come here"
+    subject = None if entry.erases else entry.subject
+    return (
+        leaf_index, subject, body.receipt_hash, body.sealed, body.wrapped_for_receipt, body.wrapped_for_subject,
+    )  # fmt: skip
+
+
+def _status_rows(leaf_index: int, entry: Entry) -> list[tuple[object, ...]]:
+    folded = fold(Standing(), leaf_index, entry.changes).rows
+    return [(index, entry.subject, *msgspec.structs.astuple(change)) for change, index in folded.values()]
+
+
+def _state_row(leaf_index: int, entry: Entry) -> tuple[object, ...]:
+    return (leaf_index, entry.subject, *msgspec.structs.astuple(entry.state or StateChange()))
+
+
+def _columns(width: int, rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
+    """Turn rows into one list per column, also where there is no row."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def leaf_hashes(first: int, until: int) -> Query[Hashes]:
+    """The stored leaf hashes from `first` up to, not including, `until`, as one value."""
+    return Query(
+        "select string_agg(leaf_hash, ''::bytea order by leaf_index) as hashes from ecrm.ledger_entry"
+        " where leaf_index >= $1 and leaf_index < $2",
+        (first, until),
+        Hashes,
+    )
+
+
+def statement(leaf_index: int) -> Query[Statement]:
+    """The public statement of one of our own acts."""
+    return Query("select leaf_index, payload, open from ecrm.statement where leaf_index = $1", (leaf_index,), Statement)
