@@ -43,14 +43,27 @@ on conflict (one) do update set bundle = excluded.bundle"""
 
 
 def activate(bundle: Bundle, compiled: Compiled) -> tuple[Effect, ...]:
-    """What puts `bundle` in force, in the transaction of the ledger's entry about it; twice is the same as once."""
+    """What puts `bundle` in force: its rows and the pointer. Running it again changes nothing.
+
+    Only the pointer must be in the transaction of the ledger's entry about it; the rows mean nothing before, so a large
+    table may be written ahead (`write_rows`) instead of while the ledger's head is locked.
+    """
+    return (*write_rows(bundle, compiled), point(bundle.hash))
+
+
+def write_rows(bundle: Bundle, compiled: Compiled) -> tuple[Effect, ...]:
+    """The documents and rows of `bundle`, each table in one statement; none of them is in force by that."""
     return (
         Effect(INSERT_BUNDLE, (bundle.hash, bundle.documents)),
         Effect(INSERT_DECISIONS, (bundle.hash, *_columns(compiled.decisions, 11))),
         Effect(INSERT_NEEDS, (bundle.hash, *_columns(compiled.needs, 5))),
         Effect(INSERT_NOTICES, (bundle.hash, *_columns(compiled.notices, 3))),
-        Effect(POINT, (bundle.hash,)),
     )
+
+
+def point(bundle_hash: bytes) -> Effect:
+    """Put the bundle of that hash in force. Fails on its foreign key if its rows were never written."""
+    return Effect(POINT, (bundle_hash,))
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

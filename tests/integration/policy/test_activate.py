@@ -65,6 +65,16 @@ async def test_a_second_policy_takes_over_and_the_first_stays_known(house: async
     assert await store.documents_of(second.hash).first(house) == store.StoredDocuments(second.documents)
 
 
+async def test_rows_may_be_written_ahead(house: asyncpg.Connection) -> None:
+    """Rows alone put nothing in force; the pointer alone is refused without them."""
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await store.point(SHIPPED.hash).run(house)
+    await run_all(house, store.write_rows(SHIPPED, compile(SHIPPED)))
+    assert await store.active_hash().first(house) is None
+    await store.point(SHIPPED.hash).run(house)
+    assert await store.active_hash().first(house) == store.ActiveBundle(SHIPPED.hash)
+
+
 async def test_a_statement_that_fails_changes_nothing(house: asyncpg.Connection) -> None:
     """Activation is the caller's transaction: half a table is never in force."""
     compiled = compile(SHIPPED)
