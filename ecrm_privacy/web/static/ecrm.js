@@ -7,13 +7,15 @@ const root = document.documentElement;
 const CSS = `
 :host { position: fixed; z-index: 2147483000; inset: auto 0 0; pointer-events: none;
   --surface: var(--ecrm-surface, Canvas); --ink: var(--ecrm-ink, CanvasText); --edge: var(--ecrm-edge, GrayText);
-  --accent: var(--ecrm-accent, CanvasText); --sunken: var(--ecrm-sunken, #8882); --radius: var(--ecrm-radius, 4px); }
+  --accent: var(--ecrm-accent, CanvasText); --sunken: var(--ecrm-sunken, #8882); --radius: var(--ecrm-radius, 4px);
+  --pad: clamp(1rem, 4vw, 1.5rem); }
 * { box-sizing: border-box; margin: 0; padding: 0; font: inherit; }
-section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 2rem, 60rem); max-block-size: 85vh;
-  overflow: auto; margin: 0 auto 1rem; padding: 1.5rem; border: 1px solid var(--edge); border-radius: var(--radius);
+section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 1rem, 60rem); max-block-size: 85vh;
+  overflow: auto; margin: 0 auto .5rem; padding: var(--pad); border: 1px solid var(--edge); border-radius: var(--radius);
   background: var(--surface); color: var(--ink); box-shadow: 0 8px 24px #0003; text-align: start;
   font: 1rem/1.5 var(--ecrm-sans, system-ui, sans-serif); }
 h2, h3 { font: 500 1.25rem/1.2 var(--ecrm-serif, serif); }
+h2 { margin-block-end: .5rem; }
 h2:focus { outline: 0; }
 p { white-space: pre-line; }
 small { display: block; color: var(--ecrm-muted, CanvasText); font-size: .9rem; }
@@ -22,10 +24,13 @@ ul { list-style: none; }
 li { padding-block: .75rem; border-block-start: 1px solid var(--ecrm-line, #8884); }
 li li { padding: 0; border: 0; }
 label { display: flex; align-items: center; justify-content: space-between; gap: 1rem; min-block-size: 2.75rem; }
-footer { position: sticky; inset-block-end: -1.5rem; display: grid; grid-auto-flow: column; grid-auto-columns: 1fr;
-  gap: .5rem; margin-block-end: -1.5rem; padding-block: .5rem 1.5rem; background: var(--surface); }
-button { min-block-size: 2.75rem; padding: .5rem .25rem; border: 1px solid var(--edge); border-radius: var(--radius);
-  background: var(--surface); color: var(--ink); font-weight: 600; overflow-wrap: anywhere; cursor: pointer; }
+footer { position: sticky; inset-block-end: calc(-1 * var(--pad)); display: grid; grid-auto-flow: column;
+  grid-auto-columns: 1fr; gap: .5rem; margin-block-end: calc(-1 * var(--pad)); padding-block: .5rem var(--pad);
+  background: var(--surface); }
+button { min-block-size: 2.75rem; padding: .5rem .1rem; border: 1px solid var(--edge); border-radius: var(--radius);
+  background: var(--surface); color: var(--ink); font-weight: 600;
+  font-size: clamp(.8rem, 4vw, 1rem); overflow-wrap: anywhere; cursor: pointer; }
+button:disabled { opacity: .6; }
 button:hover { border-color: var(--ink); background: var(--sunken); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 input { appearance: none; position: relative; flex: none; inline-size: 3rem; block-size: 1.75rem;
@@ -34,6 +39,7 @@ input::before { content: ""; position: absolute; inset-block: 3px; inset-inline-
   border: 1px solid var(--edge); border-radius: 50%; background: var(--surface); }
 input:checked { background: var(--accent); }
 input:checked::before { inset-inline-start: calc(100% - 1.25rem - 3px); }
+.done { inline-size: min(100% - 1rem, 26rem); }
 @media (min-width: 48rem) { .ask { grid-template-columns: 1fr 24rem; align-items: end; } }
 @media (forced-colors: active) {
   input::before { background: ButtonText; }
@@ -272,7 +278,7 @@ class Banner extends HTMLElement {
     const inputs = [...this.shadowRoot.querySelectorAll("input")];
     if (action == "save")
       return inputs
-        .filter((input) => input.checked || input.closest("li[id]").querySelector("input").checked || !/\/./.test(input.name))
+        .filter((input) => input.checked || input.closest("li[id]").querySelector("input").checked || !/\/[^/]/.test(input.name))
         .map((input) => {
           const [purpose, channel, recipient] = input.name.split("/");
           return { purpose, channel: channel || undefined, recipient: recipient || undefined, answer: input.checked ? "given" : no(input.name) };
@@ -326,7 +332,7 @@ function entry(purpose) {
     "li",
     { id: purpose.purpose },
     purpose.required ? h("label", {}, title, h("small", {}, label("required"))) : row(purpose.purpose + "//", title),
-    h("p", {}, purpose.benefit || purpose.text),
+    h("p", {}, purpose.text + " " + purpose.benefit),
     line("uses", names(purpose.categories)),
     line("recipients", names(purpose.recipients)),
     line("kept", purpose.retention),

@@ -1,0 +1,54 @@
+"""What the page loads: small, and nothing in it that a strict page would have to allow."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from ecrm_privacy.web import texts
+
+STATIC = Path(texts.__file__).parent / "static"
+SCRIPTS = sorted(path.name for path in STATIC.glob("*.js"))
+ECRM_BYTES_MOST = 6_144
+LATER_BYTES_MOST = 10_000
+
+
+def _packed_bytes(name: str) -> int:
+    return len(gzip.compress((STATIC / name).read_bytes(), mtime=0))
+
+
+def test_the_script_with_its_styles_is_small() -> None:
+    """`/ecrm.js` has at most 6,144 bytes after gzip."""
+    assert _packed_bytes("ecrm.js") <= ECRM_BYTES_MOST
+
+
+def test_what_comes_later_is_small() -> None:
+    """Everything that our own pages load besides has at most 10 KB together."""
+    later = ["preferences.js", "receipts_check.js", "preferences.css", "banner.css"]
+    assert sum(map(_packed_bytes, later)) <= LATER_BYTES_MOST
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_evaluates_text_or_stores_anything(name: str) -> None:
+    """No script evaluates text as code or as markup of the page, and none keeps anything in the browser."""
+    source = (STATIC / name).read_text("utf-8")
+    forbidden = r"\beval\b|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|cssText|<style"
+    storage = r"localStorage|sessionStorage|indexedDB|document\.cookie|caches\."
+    assert re.findall(f"{forbidden}|{storage}", source) == []
+
+
+@pytest.mark.parametrize("name", ["preferences.css", "banner.css"])
+def test_sheets_know_no_left_and_no_right(name: str) -> None:
+    """Sheets use logical properties, so that a right-to-left page is set right."""
+    source = (STATIC / name).read_text("utf-8")
+    assert re.findall(r"(?<![\w-])(?:margin-|padding-|border-)?(?:left|right)\b\s*:", source) == []
+
+
+def test_labels_are_those_that_the_script_asks_for() -> None:
+    """The labels of a notice are exactly the words that the script reads and the notice itself does not bring."""
+    source = (STATIC / "ecrm.js").read_text("utf-8")
+    asked = set(re.findall(r'(?:\blabel|\bline|\bsay)\("(\w+)"', source))
+    asked |= {word for words in re.findall(r"this\.buttons\((.*)\);", source) for word in re.findall(r'"(\w+)"', words)}
+    brought_by_the_notice = {"accept_all", "refuse_all", "choose", "save"}
+    assert asked - brought_by_the_notice == set(texts.LABELS)
