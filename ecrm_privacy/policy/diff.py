@@ -1,6 +1,6 @@
 """What changes between two bundles, and who must be asked again.
 
-*Material* is what widens what a yes covers, or what the law behind it says: more data, more recipients, a longer time,
+*Material* is what widens what a yes covers, or what the law behind it says: more data, more recipients, longer keeping,
 another ground. Everything else is *editorial*: wording, order, and whatever only narrows. Whether a new wording
 changes the meaning is for its author to judge, and to say with `asks_again` in a new version of the notice.
 """
@@ -50,11 +50,6 @@ def _grows(old: int, new: int) -> bool:
     return new > old
 
 
-def _lasts_longer(old: int, new: int) -> bool:
-    """For days of which none means no end."""
-    return old != 0 and (new == 0 or new > old)
-
-
 def _differs(old: Any, new: Any) -> bool:
     return bool(old != new)
 
@@ -71,7 +66,6 @@ WIDENS: Mapping[tuple[str, str], Callable[[Any, Any], bool]] = {
     ("purposes", "channels"): _gains,
     ("purposes", "recipients"): _gains,
     ("purposes", "own_yes"): _loses,
-    ("purposes", "validity_days"): _lasts_longer,
     ("purposes", "opt_out"): _gains,
     ("purposes", "opt_out_signal"): _loses,
     ("categories", "kept_under"): _differs,

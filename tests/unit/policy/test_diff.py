@@ -31,7 +31,6 @@ def test_nothing_changed() -> None:
         ("purposes/offers/categories", ["contact", "purchases", "demographics"], "offers"),
         ("purposes/offers/recipients", ["ad-network"], "offers"),
         ("purposes/offers/own_yes", ["email", "sms", "post"], "offers"),
-        ("purposes/offers/validity_days", 900, "offers"),
         ("purposes/offers/basis", "legitimate_interest", "offers"),
         ("purposes/remember/opt_out", ["ccpa"], "remember"),
         ("purposes/advertise/opt_out_signal", ["ccpa"], "advertise"),
@@ -53,7 +52,7 @@ def test_what_widens_is_material(path: str, value: object, purpose: str) -> None
     ("path", "value"),
     [
         ("purposes/offers/categories", ["contact"]),
-        ("purposes/offers/validity_days", 30),
+        ("purposes/offers/validity_days", 900),
         ("purposes/advertise/own_yes", ["ad-network"]),
         ("purposes/personalize/opt_out", []),
         ("purposes/offers/texts/en/benefit", "You hear first."),
@@ -66,7 +65,7 @@ def test_what_widens_is_material(path: str, value: object, purpose: str) -> None
     ],
 )
 def test_what_narrows_or_rewords_is_editorial(path: str, value: object) -> None:
-    """Less of everything, other words and another order ask nobody again."""
+    """Less of everything, other words, another order and a longer time for yes's to come ask nobody again."""
     found = changed_by((path, value))
     assert len(found.editorial) == 1
     assert (found.material, found.ask_again, found.unasked) == ((), (), ())
@@ -113,5 +112,5 @@ def test_new_and_dropped_documents_are_shown() -> None:
 
 def test_differences_are_written_for_people() -> None:
     """A line names file, key and both values."""
-    line = changed_by(("purposes/offers/validity_days", 900)).material[0]
+    line = changed_by(("purposes/offers/validity_days", 900)).editorial[0]
     assert (line.file, line.key, line.old, line.new) == ("purposes/offers.toml", "validity_days", "730", "900")
