@@ -264,7 +264,7 @@ class Banner extends HTMLElement {
   done(taken) {
     this.undo = taken.undo;
     this.buttons(...(this.undo.length ? ["undo", "close"] : ["close"]));
-    this.view("done", label("saved"), h("a", { href: new URL(taken.receipt_url, here) }, label("receipt")), gpc());
+    this.view("done", label("saved"), h("a", { href: new URL("/receipts/" + taken.receipt_id, here) }, label("receipt")), gpc());
     this.heading.focus();
   }
 

@@ -111,7 +111,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "preferences of nobody": ("preferences.html", NOBODY),
     "banner": ("banner_form.html", BANNER),
     "receipt": ("receipt.html", {"receipt": RECEIPT}),
-    "receipt check": ("receipts_check.html", {"log_key": SHARP}),
+    "receipt check": ("receipts_check.html", {"vkey": SHARP}),
     "export": ("export.html", {"export": EXPORT}),
     "export of nobody": ("export.html", {"export": EXPORT | {"sections": []}}),
     "request": ("rights.html", {"rights_request": REQUEST}),
@@ -191,6 +191,13 @@ def test_what_needs_no_yes_of_its_own_has_no_switch() -> None:
     page = Elements(_render("preferences"))
     assert page.named("answer.order") == []
     assert page.named("answer.share//ad-network") == []
+
+
+def test_receivers_are_told_apart() -> None:
+    """Who receives data with the purpose is named, who needs a yes is chosen below, and else it is only us."""
+    html = _render("preferences")
+    assert "An advertising network, whom you pick below" in html
+    assert html.count("<dd>only us</dd>") == 2
 
 
 def test_every_answering_form_carries_notice_and_key() -> None:
