@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from ecrm_privacy.database.address import Address
-from ecrm_privacy.database.migrate import migrate
+from ecrm_privacy.database.migrate import migrate, rights_on
 from ecrm_privacy.database.pools import Pools, connect, open_pools
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 
@@ -87,7 +87,8 @@ def new_database(cluster: Cluster) -> Iterator[Callable[[], Database]]:
 
     def make() -> Database:
         made.append(f"test_{next(_numbers)}")
-        asyncio.run(_as_admin(cluster.address, f"create database {made[-1]} template {TEMPLATE}"))
+        create = f"create database {made[-1]} template {TEMPLATE}"
+        asyncio.run(_as_admin(cluster.address, create, rights_on(made[-1])))
         return Database(msgspec.structs.replace(cluster.address, database=made[-1]), dict(PASSWORDS))
 
     yield make

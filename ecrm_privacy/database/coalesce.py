@@ -87,6 +87,8 @@ class Coalescer(Generic[Ask, Answer]):
 
 
 def _deal(batch: Sequence[tuple[Ask, asyncio.Future[Answer]]], answers: Sequence[Answer]) -> None:
+    if len(answers) != len(batch):  # a bug that is raised for all, before anybody gets a neighbour's answer
+        raise ValueError(f"{len(answers)} answers to {len(batch)} questions")
     for (_, future), answer in zip(batch, answers, strict=True):
         if not future.done():  # whoever asked may have gone
             future.set_result(answer)

@@ -22,7 +22,7 @@ LINUX = platform.system() == "Linux"
 
 STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 """What an orphaned postmaster is sent, and for how many seconds it is waited for: fast, immediate, none."""
-ORPHAN_STEPS = ((signal.SIGCONT, 5.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 10.0))
+ORPHAN_STEPS = ((signal.SIGCONT, 2.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 10.0))
 """The same for backends without postmaster: they leave by themselves, but not out of a long computation."""
 
 
@@ -83,7 +83,7 @@ def postmaster_on(data: Path) -> int | None:
 
 
 def processes_on(data: Path) -> list[int]:
-    """Return every PostgreSQL process whose working folder is `data`, which zombies have not (elsewhere: the postmaster)."""
+    """Return every PostgreSQL process whose working folder is `data` (zombies have none); elsewhere the postmaster."""
     if not LINUX:
         postmaster = postmaster_on(data)
         return [] if postmaster is None else [postmaster]

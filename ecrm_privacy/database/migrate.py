@@ -115,6 +115,15 @@ async def migrate(
         await conn.close(timeout=CLOSE_S)
 
 
+def rights_on(database: str) -> str:
+    """Return the SQL that lets our roles, and nobody else, into `database`; a copy by `template` needs it again."""
+    name = '"' + database.replace('"', '""') + '"'
+    return (
+        f"revoke all on database {name} from public; grant connect on database {name} to {', '.join(LOGIN_ROLES)}; "
+        f"grant create on database {name} to {OWNER}"
+    )
+
+
 async def _applied(conn: Conn) -> dict[str, bytes]:
     if not await conn.fetchval("select to_regclass('public.ecrm_migration') is not null"):
         return {}
@@ -122,15 +131,11 @@ async def _applied(conn: Conn) -> dict[str, bytes]:
 
 
 async def _prepare(conn: Conn, database: str, passwords: Mapping[str, str]) -> None:
-    name = '"' + database.replace('"', '""') + '"'
-    logins = ", ".join(LOGIN_ROLES)
     try:
         async with conn.transaction():
             await _make_roles(conn, passwords)
             await conn.execute(
-                f"revoke all on database {name} from public; grant connect on database {name} to {logins}; "
-                f"grant create on database {name} to {OWNER}; {APPLIED}; "
-                f"grant select on public.ecrm_migration to {logins}"
+                f"{rights_on(database)}; {APPLIED}; grant select on public.ecrm_migration to {', '.join(LOGIN_ROLES)}"
             )
     except asyncpg.InsufficientPrivilegeError as refused:
         raise StartRefused(

@@ -120,15 +120,26 @@ class Held:
     ) -> None:
         assert self._conn is not None, "left once, entered once"
         conn, self._conn = self._conn, None
-        lost = conn.is_closed()
+        if isinstance(error, asyncpg.InternalClientError):
+            conn.terminate()  # the server's farewell came between two statements and the driver lost its place
+        lost = _is_lost(conn)
         try:
             await self._pool.release(conn)
         except OUTAGES as outage:
             error = error or outage
         if isinstance(error, MOVED):
             await self._pool.expire_connections()
-        if isinstance(error, OUTAGES) or (lost and isinstance(error, asyncpg.InterfaceError)):
+        if isinstance(error, OUTAGES) or (
+            lost and isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError))
+        ):
             raise Unavailable("the database went away or gave up") from error
+
+
+def _is_lost(conn: asyncpg.pool.PoolConnectionProxy) -> bool:
+    try:
+        return bool(conn.is_closed())
+    except asyncpg.InterfaceError:  # it broke, and the pool has taken it back already
+        return True
 
 
 class Pools(msgspec.Struct, frozen=True):
@@ -198,8 +209,10 @@ async def connect(address: Address, role: str, password: str) -> asyncpg.Connect
     conn = await connect_unchecked(address, role, password)
     try:
         await check(conn)
-    except BaseException:
+    except BaseException as failure:
         conn.terminate()
+        if isinstance(failure, OUTAGES):
+            raise Unavailable("the database went away") from failure
         raise
     return conn
 
@@ -208,10 +221,10 @@ async def connect_unchecked(address: Address, role: str, password: str) -> async
     """Return a connection for a role that may have every right (migrations). Errors as for `connect`."""
     try:
         return await asyncpg.connect(timeout=CONNECT_S, **address.connect_args(role, password))
-    except asyncpg.InvalidAuthorizationSpecificationError as refused:
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError) as refused:
         raise StartRefused(
-            f"the database does not take the password of {role}: is this the key file that it was set up with? "
-            f"`ecrm migrate` makes the roles"
+            f"the database does not let {role} in: is this the key file that it was set up with? `ecrm migrate` makes "
+            f"the roles and sets their passwords"
         ) from refused
     except asyncpg.InvalidCatalogNameError as missing:
         raise StartRefused(f"there is no database {address.database}: create it, then run `ecrm migrate`") from missing
