@@ -7,8 +7,8 @@ const root = document.documentElement;
 const CSS = `
 :host { position: fixed; z-index: 2147483000; inset: auto 0 0; pointer-events: none;
   --surface: var(--ecrm-surface, Canvas); --ink: var(--ecrm-ink, CanvasText); --edge: var(--ecrm-edge, GrayText);
-  --accent: var(--ecrm-accent, CanvasText); --sunken: var(--ecrm-sunken, #8882); --radius: var(--ecrm-radius, 4px);
-  --pad: clamp(1rem, 4vw, 1.5rem); }
+  --accent: var(--ecrm-accent, CanvasText); --sunken: var(--ecrm-sunken, #8882);
+  --radius: var(--ecrm-radius, 4px); --pad: clamp(1rem, 4vw, 1.5rem); }
 * { box-sizing: border-box; margin: 0; padding: 0; font: inherit; }
 section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 1rem, 60rem); max-block-size: 85vh;
   overflow: auto; margin: 0 auto .5rem; padding: var(--pad); border: 1px solid var(--edge); border-radius: var(--radius);
@@ -46,9 +46,9 @@ input:checked::before { inset-inline-start: calc(100% - 1.25rem - 3px); }
   input:checked { background: Highlight; forced-color-adjust: none; }
 }`;
 
-let rows = []; // permissions, as the service last acknowledged them, narrowed by what was said since
-let events = {}; // event type → the purpose that allows it
-let version; // of the notice that an answer is about
+let rows = []; // permissions as last acknowledged, narrowed by what was said since
+let events = {}; // type → purpose
+let version; // of the notice
 let notice;
 let banner;
 let loaded;
@@ -71,17 +71,25 @@ const h = (tag, attributes, ...children) => {
   return element;
 };
 
+const form = () => document.querySelector("form[data-ecrm-banner]");
 const label = (name) => notice.notice.buttons[name] || notice.labels[name];
 const id = (row) => [row.purpose, row.channel || "", row.recipient || ""].join("/");
-const saidYes = (row) => !!row && (row.allowed || /given|renewed/.test(row.status));
+const given = (row) => /given|renewed/.test(row?.status);
+const saidYes = (row) => given(row) || !!row?.allowed;
 const find = (name) => rows.find((row) => id(row) == name);
 const no = (name) => (saidYes(find(name)) ? "withdrawn" : "refused");
 const allowed = (purpose, channel) => !!find(id({ purpose, channel }))?.allowed;
 
-// What would bring back `before`, as far as a yes or a no of now differs from it.
+// What needs a yes of its own under a purpose.
+const under = ({ purpose, channels, recipients }) =>
+  [...channels, ...recipients].filter((each) => each.own_yes).map((each) => ({ ...each, purpose }));
+
+// What would bring back `before`.
 const opposite = (before) =>
-  before
-    .filter((row) => saidYes(row) != saidYes(find(id(row))))
+  notice.purposes
+    .flatMap((purpose) => [{ purpose: purpose.purpose }, ...under(purpose)])
+    .map((row) => before.find((old) => id(old) == id(row)))
+    .filter((row) => row && saidYes(row) != saidYes(find(id(row))))
     .map(({ purpose, channel, recipient, ...row }) => ({
       purpose,
       channel,
@@ -89,7 +97,7 @@ const opposite = (before) =>
       answer: saidYes(row) ? "given" : "withdrawn",
     }));
 
-// Tells the page, and starts or stops what waits for a purpose. A script that ran cannot be stopped; an iframe can.
+// A script that ran cannot be stopped; an iframe can.
 function announce() {
   document.dispatchEvent(new CustomEvent("ecrm:permissions", { detail: { permissions: rows } }));
   for (const old of document.querySelectorAll('script[type="text/plain"][data-ecrm-purpose]')) {
@@ -105,9 +113,10 @@ function announce() {
   consentMode("update");
 }
 
-// Google Consent Mode v2: storage on the device needs a yes that was said, whatever else a purpose stands on.
+// Google Consent Mode v2: only a yes that was said counts.
 function consentMode(command) {
-  const said = (purpose) => (allowed(purpose) && /given|renewed/.test(find(purpose + "//").status) ? "granted" : "denied");
+  const said = (purpose) =>
+    allowed(purpose) && given(find(purpose + "//")) ? "granted" : "denied";
   const ads = said("advertise");
   (function () {
     (window.dataLayer ||= []).push(arguments);
@@ -132,19 +141,20 @@ async function load() {
   }
   announce();
   if (data?.answer_due) await show("ask").catch(() => {});
-  else if (data) document.querySelector("form[data-ecrm-banner]")?.remove();
+  else if (data && !banner?.free) banner ? banner.close() : form()?.remove();
 }
 
 async function show(view, about) {
   if (!notice) {
     const query = new URLSearchParams(here.search);
     if (root.lang) query.set("locale", root.lang);
-    notice = await (await call("/v1/notice?" + query)).json();
-    version = notice.notice.version;
+    const data = await (await call("/v1/notice?" + query)).json();
+    version = data.notice.version;
+    notice = data;
   }
   if (!banner) {
-    const place = document.querySelector("form[data-ecrm-banner]");
-    banner = document.createElement("ecrm-banner");
+    const place = form();
+    banner = h("ecrm-banner");
     // Between head and body it comes first by keyboard, and no selector of the page's own notices it.
     if (place) place.replaceWith(banner);
     else document.body.before(banner);
@@ -154,20 +164,21 @@ async function show(view, about) {
 
 const open = (purpose) => show("choose", purpose);
 
-// Takes `[{purpose, channel?, recipient?, answer}]`. A no holds here at once, a yes when it is acknowledged.
+// A no holds here at once, a yes when it is acknowledged.
 function answer(answers, method = "save") {
   const closes = (said, row) =>
     said.answer != "given" && said.purpose == row.purpose && (!(said.channel || said.recipient) || id(said) == id(row));
-  rows = rows.map((row) => (answers.some((said) => closes(said, row)) ? { ...row, allowed: false, status: "refused" } : row));
+  const no = { allowed: false, status: "refused" };
+  rows = rows.map((row) => (answers.some((said) => closes(said, row)) ? { ...row, ...no } : row));
   announce();
-  const task = last.then(() => submit(answers, method));
+  const shown = version;
+  const task = last.then(() => submit({ notice: shown || version, answers, method }));
   last = task.catch(() => {});
   return task;
 }
 
-async function submit(answers, method) {
+async function submit(body) {
   const headers = { "Idempotency-Key": crypto.randomUUID() };
-  const body = { notice: version, answers, method };
   for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
     const reply = await post("/v1/answers", body, headers).catch(() => {});
     const taken = reply?.ok && (await reply.json().catch(() => {}));
@@ -198,7 +209,7 @@ function reload() {
   for (const slot of document.querySelectorAll("ecrm-slot")) slot.load();
 }
 
-// Takes `{type, item_id?, properties?}`. Kept in memory until the permissions are known; without one, dropped.
+// Waits in memory until the permissions are known; without one it is dropped.
 function track(event) {
   setTimeout(flush, 500);
   queue.push({ event_id: crypto.randomUUID(), at: new Date().toISOString(), ...event });
@@ -229,23 +240,24 @@ class Banner extends HTMLElement {
     this.addEventListener("keydown", ({ key }) => key == "Escape" && this.free && this.close());
   }
 
-  // Shows one view. `free` ones can be closed without an answer.
   view(name, title, ...children) {
     const before = document.activeElement;
     if (before != this && before != document.body) this.opener = before;
-    this.free = name != "ask";
+    this.free = name != "ask"; // to be closed without an answer
     this.setAttribute("role", "region");
     this.setAttribute("aria-label", label("region"));
     this.lang = notice.notice.locale;
     this.status = h("p", { role: "status" });
     this.heading = h("h2", { tabindex: -1 }, title);
-    this.shadowRoot.replaceChildren(h("section", { class: name }, h("div", {}, this.heading, ...children, this.status), this.nav));
+    const words = h("div", {}, this.heading, ...children, this.status);
+    this.shadowRoot.replaceChildren(h("section", { class: name }, words, this.nav));
     this.room();
   }
 
   buttons(...actions) {
-    const names = { accept_all: "accept", refuse_all: "refuse" };
-    this.nav = h("footer", {}, ...actions.map((action) => h("button", { type: "button", "data-ecrm-action": action }, label(names[action] || action))));
+    const button = (action) =>
+      h("button", { type: "button", "data-ecrm-action": action }, label(action.split("_")[0]));
+    this.nav = h("footer", {}, ...actions.map(button));
   }
 
   ask() {
@@ -264,7 +276,8 @@ class Banner extends HTMLElement {
   done(taken) {
     this.undo = taken.undo;
     this.buttons(...(this.undo.length ? ["undo", "close"] : ["close"]));
-    this.view("done", label("saved"), h("a", { href: new URL("/receipts/" + taken.receipt_id, here) }, label("receipt")), gpc());
+    const receipt = h("a", { href: new URL("/receipts/" + taken.receipt_id, here) }, label("receipt"));
+    this.view("done", label("saved"), receipt, gpc());
     this.heading.focus();
   }
 
@@ -275,13 +288,13 @@ class Banner extends HTMLElement {
 
   said(action) {
     if (action == "undo") return this.undo;
-    const inputs = [...this.shadowRoot.querySelectorAll("input")];
     if (action == "save")
-      return inputs
-        .filter((input) => input.checked || input.closest("li[id]").querySelector("input").checked || !/\/[^/]/.test(input.name))
-        .map((input) => {
-          const [purpose, channel, recipient] = input.name.split("/");
-          return { purpose, channel: channel || undefined, recipient: recipient || undefined, answer: input.checked ? "given" : no(input.name) };
+      return [...this.shadowRoot.querySelectorAll("input")]
+        .filter((input) => input.closest("li[id]").querySelector("input").checked || !/\/[^/]/.test(input.name))
+        .map(({ name, checked }) => {
+          const [purpose, ...rest] = name.split("/");
+          const [channel, recipient] = rest.map((each) => each || undefined);
+          return { purpose, channel, recipient, answer: checked ? "given" : no(name) };
         });
     return notice.purposes
       .filter((purpose) => !purpose.required)
@@ -310,7 +323,7 @@ class Banner extends HTMLElement {
     this.opener?.focus();
   }
 
-  // What has focus or lies at the end of a scrolling page must not stay behind the banner.
+  // Neither focus nor the end of a scrolling page stays behind the banner.
   room() {
     const height = this.isConnected && this.shadowRoot.firstChild.offsetHeight + 16 + "px";
     root.style.scrollPaddingBlockEnd = height || "";
@@ -322,12 +335,14 @@ const gpc = () => notice.gpc && h("small", {}, notice.notice.gpc_text);
 
 // One purpose in the list: nothing is ticked that nobody said.
 function entry(purpose) {
-  const row = (name, text, more) =>
-    h("label", {}, h("span", {}, text, more), h("input", { type: "checkbox", role: "switch", name, checked: /given|renewed/.test(find(name)?.status) ? "" : null }));
-  const names = (list) => list?.map((each) => each.name || each).join(", ");
+  const row = (name, text) => {
+    const checked = given(find(name)) ? "" : null;
+    return h("label", {}, text, h("input", { type: "checkbox", role: "switch", name, checked }));
+  };
+  const names = (list) => list.map((each) => each.name).join(", ");
   const line = (name, text) => text && h("small", {}, label(name) + ": " + text);
-  const under = [...(purpose.channels || []), ...(purpose.recipients || [])].filter((each) => each.own_yes);
   const title = h("h3", {}, purpose.name);
+  const more = under(purpose).map((each) => h("li", {}, row(id(each), each.name)));
   return h(
     "li",
     { id: purpose.purpose },
@@ -336,11 +351,11 @@ function entry(purpose) {
     line("uses", names(purpose.categories)),
     line("recipients", names(purpose.recipients)),
     line("kept", purpose.retention),
-    under.length && h("ul", {}, ...under.map((each) => h("li", {}, row(id({ ...each, purpose: purpose.purpose }), each.name)))),
+    more.length && h("ul", { "aria-label": purpose.name }, ...more),
   );
 }
 
-// `<ecrm-slot name="for-you" limit="4">`: other attributes are parameters. What was there stays until the new is here.
+// `<ecrm-slot name="for-you" limit="4">`: what is there stays until the new has come.
 class Slot extends HTMLElement {
   connectedCallback() {
     if (!this.hasAttribute("data-rendered")) this.load();
@@ -350,10 +365,12 @@ class Slot extends HTMLElement {
     const turn = (this.turn = {});
     const query = new URLSearchParams();
     for (const { name, value } of this.attributes)
-      if (!/^(name|id|class|style|hidden|lang|dir|role|tabindex)$|-/.test(name)) query.set(name, value);
-    const reply = await call(`/v1/slots/${this.getAttribute("name")}?${query}`, { headers: { Accept: "text/html" } }).catch(() => {});
+      if (!/^(name|id|class|style)$|-/.test(name)) query.set(name, value);
+    const path = `/v1/slots/${this.getAttribute("name")}?${query}`;
+    const reply = await call(path, { headers: { Accept: "text/html" } }).catch(() => {});
     const html = reply?.ok && (await reply.text().catch(() => {}));
-    if (html && this.turn == turn) this.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+    if (html && this.turn == turn)
+      this.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
   }
 }
 

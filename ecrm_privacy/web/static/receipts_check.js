@@ -50,7 +50,7 @@ export function parse(receipt) {
 }
 
 async function checkCommitment({ leaf, payload, open }) {
-  const found = text.decode(leaf).match(/^\{"v":1,"t":"[a-z]+","c":"([A-Za-z0-9+/]{43}=)"\}$/);
+  const found = text.decode(leaf).match(/^\{"v":1,"t":"subject","c":"([A-Za-z0-9+/]{43}=)"\}$/);
   need(found, "leaf");
   const key = await crypto.subtle.importKey("raw", open, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
   const commitment = new Uint8Array(await crypto.subtle.sign("HMAC", key, utf8.encode(payload)));
