@@ -30,6 +30,7 @@ FIELDS = frozenset(
 """Every field that a line may have; docs/reference/logs.md says what each means."""
 
 TEXT_CHARS_MAX = 160
+_OURS = ("ecrm_privacy.", "personalization.")
 _WITHHELD = "(withheld)"
 _FORBIDDEN = frozenset("@\n\r\x00\x1b")
 """An at sign may be an address; the others may forge a line or drive a terminal."""
@@ -84,23 +85,28 @@ def describe(error: BaseException | None) -> dict[str, str]:
 
 
 class ReducingHandler(logging.Handler):
-    """Writes lines of libraries without their words."""
+    """Writes lines of the standard library's loggers, those of libraries without their words."""
 
     def __init__(self, out: BinaryIO) -> None:
         super().__init__()
         self._out = out
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write logger, level, place, and the class and place of an exception."""
+        """Write logger, level, place, and the class and place of an exception.
+
+        Our own rooms' words are shown as they stand in the source, without what would be filled in.
+        """
+        error = record.exc_info[1] if record.exc_info else None
+        for value in record.args if isinstance(record.args, tuple) else ():
+            error = value if error is None and isinstance(value, BaseException) else error
         line: dict[str, Any] = {
             "at": _now(),
             "level": record.levelname.lower(),
-            "event": "library",
+            "event": _plain(record.msg) if record.name.startswith(_OURS) else "library",
             "logger": _plain(record.name),
             "where": f"{record.module}:{record.funcName}:{record.lineno}",
         }
-        if record.exc_info:
-            line.update(describe(record.exc_info[1]))
+        line.update(describe(error))
         self._out.write(_encoder.encode(line) + b"\n")
         self._out.flush()
 
@@ -125,7 +131,7 @@ def _place(trace: TracebackType | None) -> str:
     while trace is not None:
         frame = trace.tb_frame
         module = str(frame.f_globals.get("__name__", "unknown"))
-        is_ours = module.startswith(("ecrm_privacy.", "personalization."))
+        is_ours = module.startswith(_OURS)
         if is_ours or not ours:
             place, ours = f"{module}:{frame.f_code.co_name}:{trace.tb_lineno}", ours or is_ours
         trace = trace.tb_next
