@@ -73,7 +73,9 @@ def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -
             raise StartRefused(f"ECRM_CONFIG: {path} cannot be read as TOML ({type(error).__name__}).") from error
     for field in msgspec.structs.fields(Config):
         if (value := environment.get(f"ECRM_{field.name.upper()}")) is not None:
-            settings[field.name] = value.split(",") if field.name in {"plugins", "trusted_proxies"} else value
+            settings[field.name] = (
+                [part for part in value.split(",") if part] if field.name in {"plugins", "trusted_proxies"} else value
+            )
     settings.update({name: value for name, value in overrides.items() if value is not None})
     if isinstance(settings.get("site_origins"), str):
         settings["site_origins"] = msgspec.json.decode(settings["site_origins"])

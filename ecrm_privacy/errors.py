@@ -1,17 +1,18 @@
 """Expected failures. Each states a fact, carries identifiers at most, never personal data and never HTTP.
 
-    Failure
-    ├── Refusal              the caller asked for what cannot be done; nothing changed
-    │   ├── UnknownPurpose  UnknownNotice  RequiredPurpose  StaleNotice  EmptyAnswer
-    │   ├── NotKnown         no such receipt, request or session for this caller
-    │   ├── TokenRefused     a sign-in token that is forged, foreign, expired or used
-    │   ├── KeyReuse         an Idempotency-Key that came with another body
-    │   └── SubjectErased    the subject is being erased
-    ├── Unavailable          try again: overload, database away
-    │   └── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
-    ├── StartRefused         the service will not start; the message says what to do
-    │   ├── KeyFileRefused  SchemaRefused  DurabilityRefused  PolicyRefused
-    └── Tampered             sealed or logged data does not check
+Failure
+├── Refusal              the caller asked for what cannot be done; nothing changed
+│   ├── UnknownPurpose  UnknownNotice  RequiredPurpose  StaleNotice  EmptyAnswer  KeyMissing
+│   ├── Malformed        what was sent cannot be read; names the field, never its value
+│   ├── NotKnown         no such receipt, request or session for this caller
+│   ├── TokenRefused     a sign-in token that is forged, foreign, expired or used
+│   ├── KeyReuse         an Idempotency-Key that came with another body
+│   └── SubjectErased    the subject is being erased
+├── Unavailable          try again: overload, database away
+│   └── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
+├── StartRefused         the service will not start; the message says what to do
+│   ├── KeyFileRefused  SchemaRefused  DurabilityRefused  PolicyRefused
+└── Tampered             sealed or logged data does not check
 """
 
 
@@ -41,6 +42,14 @@ class StaleNotice(Refusal):
 
 class EmptyAnswer(Refusal):
     """A request without any answer."""
+
+
+class Malformed(Refusal):
+    """What was sent cannot be read. The message names the place and what was expected, never what was there."""
+
+
+class KeyMissing(Refusal):
+    """A write without a well-formed Idempotency-Key (16 to 64 characters)."""
 
 
 class NotKnown(Refusal):

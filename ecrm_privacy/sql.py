@@ -5,13 +5,13 @@ use cases run them; effects of a ledger entry are queries that travel with the e
 """
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import asyncpg
 import asyncpg.pool
 import msgspec
 
-Conn = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Conn: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 """A connection, pooled or not. Stores get it as an argument and never begin, commit or acquire."""
 
 Row = TypeVar("Row")

@@ -185,6 +185,15 @@ create table ecrm.job (
 create index job_due on ecrm.job (due) where failed is null;
 grant select, insert, update, delete on ecrm.rights_request, ecrm.job to ecrm_house;
 
+create table ecrm.import_job (                                -- resumable imports: how far, under which permutation
+    import_id bytea primary key,
+    kind text not null,
+    seed bytea not null,
+    done bigint not null default 0,
+    report text not null default '{}'
+);
+grant select, insert, update, delete on ecrm.import_job to ecrm_house;
+
 -- the gate: one function, for one role -------------------------------------------------------------------------------
 
 -- Asks are dealt out by number (n). For each ask and need: is it allowed, under whose answer, and, for each category it

@@ -78,7 +78,7 @@ def changes(standing: Standing, view: SubjectView | None, said: Said) -> tuple[C
     made: dict[Rule, Change] = {}
     for answer in said.answers:
         status = _status(standing, view, answer)
-        if status in YES and not standing.bundle.still_good(answer.purpose, said.notice):
+        if answer.answer is Answer.GIVEN and not standing.bundle.still_good(answer.purpose, said.notice):
             continue
         for rule in (answer.rule, *_under(view, answer.rule, status)):
             made.pop(rule, None)
@@ -90,6 +90,8 @@ def _status(standing: Standing, view: SubjectView | None, answer: SaidAnswer) ->
     row = view.statuses.get(answer.rule) if view else None
     before = row.on(standing.today) if row else ConsentStatus.UNKNOWN
     if answer.answer is Answer.GIVEN:
+        if answer.channel and standing.bundle.channels[Channel(answer.channel)].double_opt_in and before not in YES:
+            return ConsentStatus.REQUESTED  # it counts once it was confirmed over the channel itself
         return ConsentStatus.RENEWED if before in YES else ConsentStatus.GIVEN
     if standing.bundle.purposes[answer.purpose].basis is not LegalBasis.CONSENT and not (
         answer.channel or answer.recipient
@@ -162,12 +164,15 @@ def answer_due(standing: Standing, signals: Signals) -> bool:
         ):
             return True
         said = speaker.statuses.get(purpose_rule(row.purpose)) if speaker else None
-        if row.because in CLOSED_BY_ANSWER and said is not None:
-            if said.since + _quiet(bundle, signals) <= standing.today or not bundle.still_good(
-                row.purpose, said.notice
-            ):
-                return True
+        if row.because in CLOSED_BY_ANSWER and said is not None and _outlived(standing, signals, row.purpose, said):
+            return True
     return False
+
+
+def _outlived(standing: Standing, signals: Signals, purpose: Purpose, said: StatusRow) -> bool:
+    """A no is remembered for as long as the law asks, unless what was asked changed materially."""
+    over = said.since + _quiet(standing.bundle, signals) <= standing.today
+    return over or not standing.bundle.still_good(purpose, said.notice)
 
 
 def _quiet(bundle: Bundle, signals: Signals) -> timedelta:

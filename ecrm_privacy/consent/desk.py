@@ -45,7 +45,8 @@ from ecrm_privacy.ledger.record import (
     payload,
 )
 from ecrm_privacy.policy import choice
-from ecrm_privacy.policy.documents import Bundle, NoticeDocument, Rule
+from ecrm_privacy.policy.documents import Bundle, Rule
+from ecrm_privacy.policy.notice import NoticePayload, notice_hash, notice_payload
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault.body import seal_body
 from ecrm_privacy.vault.keyring import Keyring
@@ -102,6 +103,7 @@ class ConsentDesk:
         self.keyring = keyring
         self._bundle_of = bundle_of
         self._replies = Replies(keyring)
+        self._notices: dict[tuple[bytes, str, str, str], NoticePayload] = {}
 
     async def standing(self, caller: Caller, conn: Conn | None = None) -> Standing:
         """Read where a caller stands."""
@@ -229,7 +231,7 @@ class ConsentDesk:
         """
         access = follow(self.keyring, standing, before, after, handed_over) if after else None
         state = _state(before, after)
-        event = _event(standing.bundle, made, state, kind, method, notice, where, evidence)
+        event = self._event(standing.bundle, made, state, kind, method, notice, where, evidence)
         receipt_id, opening, text = secrets.token_bytes(32), secrets.token_bytes(32), payload(event)
         sealed = seal_body(text, opening, receipt_id, access.evidence if access else None)
         entry = Entry(
@@ -245,44 +247,46 @@ class ConsentDesk:
         )
         return entry, base64url(receipt_id)
 
+    def _event(
+        self,
+        bundle: Bundle,
+        made: tuple[Change, ...],
+        state: StateChange | None,
+        kind: EventKind,
+        method: ExpressionMethod,
+        notice: NoticeVersion,
+        where: Where,
+        evidence: str,
+    ) -> ConsentEvent:
+        """Say in the standard's record what was shown and what was said to it."""
+        concerned = [bundle.purposes[Purpose(name)] for name in dict.fromkeys(change.purpose for change in made)]
+        shown = bundle.notices.get(notice)
+        return ConsentEvent(
+            record_id=uuid4(),
+            event_time=datetime.now(UTC).replace(microsecond=0),
+            kind=kind,
+            controller=bundle.sites[where.site].controller.name,
+            site=where.site,
+            method=method,
+            notice=notice,
+            notice_hash=notice_hash(bundle, shown, where.locale) if shown and where.locale in shown.texts else "",
+            locale=where.locale,
+            changes=made,
+            state=state,
+            processing=tuple(
+                Processing(purpose=purpose.name, dpv=purpose.dpv, basis=purpose.basis, categories=purpose.categories)
+                for purpose in concerned
+            ),
+            jurisdiction=where.jurisdiction,
+            evidence=evidence,
+        )
 
-def _event(
-    bundle: Bundle,
-    made: tuple[Change, ...],
-    state: StateChange | None,
-    kind: EventKind,
-    method: ExpressionMethod,
-    notice: NoticeVersion,
-    where: Where,
-    evidence: str,
-) -> ConsentEvent:
-    """Say in the standard's record what was shown and what was said to it."""
-    concerned = [bundle.purposes[Purpose(name)] for name in dict.fromkeys(change.purpose for change in made)]
-    shown = bundle.notices.get(notice)
-    return ConsentEvent(
-        record_id=uuid4(),
-        event_time=datetime.now(UTC).replace(microsecond=0),
-        kind=kind,
-        controller=bundle.sites[where.site].controller.name,
-        site=where.site,
-        method=method,
-        notice=notice,
-        notice_hash=notice_hash(shown, where.locale) if shown else "",
-        locale=where.locale,
-        changes=made,
-        state=state,
-        processing=tuple(
-            Processing(purpose=purpose.name, dpv=purpose.dpv, basis=purpose.basis, categories=purpose.categories)
-            for purpose in concerned
-        ),
-        jurisdiction=where.jurisdiction,
-        evidence=evidence,
-    )
-
-
-def notice_hash(notice: NoticeDocument, locale: str) -> str:
-    """Return the SHA-256 (hex) of a notice's words in one locale, as receipts name what was shown."""
-    return sha256(msgspec.json.encode(notice.texts.get(locale), order="sorted")).hexdigest()
+    def notice(self, bundle: Bundle, site: str, locale: str, region: str) -> NoticePayload:
+        """Return what a site shows in a locale and region; the same words are put together once per bundle."""
+        key = (bundle.hash, site, locale, region)
+        if (shown := self._notices.get(key)) is None:
+            shown = self._notices[key] = notice_payload(bundle, site, locale=locale, region=region)
+        return shown
 
 
 def _view(row: store.ViewRow) -> SubjectView:
@@ -305,7 +309,9 @@ def _view(row: store.ViewRow) -> SubjectView:
 
 def _needs_a_name(standing: Standing, made: Sequence[Change]) -> bool:
     """A yes that keeps something needs a subject; a no, and a yes to what is required anyway, does not."""
-    return any(change.status in YES and not standing.bundle.purposes[change.purpose].required for change in made)
+    return any(
+        change.status in YES and not standing.bundle.purposes[Purpose(change.purpose)].required for change in made
+    )
 
 
 def _state(before: SubjectView | None, after: SubjectView | None) -> StateChange | None:

@@ -101,6 +101,7 @@ class OwnBodyRow(msgspec.Struct, frozen=True):
 
     leaf_index: int
     subject: UUID
+    receipt_hash: bytes
     sealed: bytes
     wrapped_for_subject: bytes
 
@@ -108,7 +109,7 @@ class OwnBodyRow(msgspec.Struct, frozen=True):
 def own_bodies(subjects: Sequence[UUID], most: int) -> Query[OwnBodyRow]:
     """Find the newest bodies of `subjects`."""
     return Query(
-        "select leaf_index, subject, sealed, wrapped_for_subject from ecrm.body"
+        "select leaf_index, subject, receipt_hash, sealed, wrapped_for_subject from ecrm.body"
         " where subject = any($1) order by leaf_index desc limit $2",
         (list(subjects), most),
         OwnBodyRow,

@@ -57,7 +57,7 @@ class Runner:
         effect = store.done(job.job_id)
         try:
             await self._handlers[job.kind](job.payload)
-        except Exception as error:  # the edge of a job: logged by id, tried again later, at last a dead letter
+        except Exception as error:  # noqa: BLE001 -- the edge of a job: logged by id, tried again later, at last a dead letter
             over = job.attempts >= ATTEMPTS_MAX
             log.error(
                 "job_failed", job=str(job.job_id), kind=job.kind, attempt=job.attempts, exception=type(error).__name__

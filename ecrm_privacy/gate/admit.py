@@ -21,15 +21,19 @@ log = structlog.get_logger(__name__)
 Look = Callable[[Ask], Awaitable[list[AdmitRow]]]
 """Asks the database; `app.py` hands in one that is coalesced over an event-loop turn, under the gate's role."""
 
+Know = Callable[[bytes], Awaitable[object]]
+"""Loads the policy bundle of that hash, if this worker has not met it yet."""
+
 NOBODY = Permission(Purpose(""), False, "unknown", "unavailable")
 
 
 class Gate:
     """The only door through which personal data leaves the vault for a page."""
 
-    def __init__(self, look: Look, keyring: Keyring) -> None:
+    def __init__(self, look: Look, keyring: Keyring, know: Know) -> None:
         self._look = look
         self._keyring = keyring
+        self._know = know
 
     async def admit(self, caller: Caller, needs: Sequence[str], signals: Signals) -> Mapping[str, Grant]:
         """Return one `Grant` per name in `needs`; never raises for doubt, it grants nothing."""
@@ -37,6 +41,8 @@ class Gate:
             return {}
         try:
             rows = await self._look(Ask(caller, tuple(needs), signals))
+            if rows:
+                await self._know(rows[0].bundle)
         except Unavailable:
             log.warning("gate_closed", reason="unavailable")
             rows = []

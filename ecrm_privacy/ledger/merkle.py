@@ -57,6 +57,7 @@ def inclusion_path(hashes: Sequence[bytes], index: int, size: int) -> list[bytes
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> None:
     """Check that the leaf with hash `leaf` is at `index` in the tree of `size` (2.1.3.2). Raises `Tampered`."""
+    _check_lengths(leaf, *path, expected_root)
     if not 0 <= index < size:
         raise Tampered("the leaf index lies outside the tree")
     first, last, node = index, size - 1, leaf
@@ -94,6 +95,7 @@ def _subproof(first: int, hashes: Sequence[bytes], *, whole: bool) -> list[bytes
 
 def verify_consistency(first: int, second: int, path: Sequence[bytes], first_root: bytes, second_root: bytes) -> None:
     """Check that the second tree continues the first (RFC 9162 2.1.4.2). Raises `Tampered`."""
+    _check_lengths(*path)
     if not 0 < first <= second:
         raise Tampered("consistency is defined from a tree that is not empty to one that is not smaller")
     if first == second:
@@ -121,6 +123,11 @@ def verify_consistency(first: int, second: int, path: Sequence[bytes], first_roo
         raise Tampered("the consistency proof is too short")
     if old != first_root or new != second_root:
         raise Tampered("the consistency proof does not lead to both roots")
+
+
+def _check_lengths(*hashes: bytes) -> None:
+    if any(len(node) != HASH_BYTES for node in hashes):
+        raise Tampered("a hash of the proof is not 32 bytes long")
 
 
 class CompactRange(msgspec.Struct, frozen=True):

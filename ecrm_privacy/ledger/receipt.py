@@ -23,7 +23,6 @@ from ecrm_privacy.ledger.checkpoint import Checkpoint, Verifier, open_checkpoint
 from ecrm_privacy.ledger.entry import LeafType, opens, parse_leaf
 from ecrm_privacy.ledger.record import ConsentEvent, parse
 
-MEDIA_TYPE = "text/plain; charset=utf-8"
 RECEIPT_CHARACTERS_MAX = 256 * 1024
 _HEADER = "c2sp.org/tlog-proof@v1\n"
 _PROOF = re.compile(

@@ -16,14 +16,17 @@ class Shelf:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._bundles: dict[bytes, Bundle] = {}
+        self.latest: Bundle | None = None
+        """The bundle that a statement named last: for reading choice cookies, whose bits mean the same in every one."""
 
     async def bundle(self, bundle_hash: bytes) -> Bundle:
         """Return the bundle of that hash. Raises Unavailable when the database does not have it."""
         if (known := self._bundles.get(bundle_hash)) is not None:
+            self.latest = known
             return known
         documents = await self._fetch(bundle_hash)
         if documents is None:
             raise Unavailable("the active policy is not in the database")
         bundle = from_documents(documents)
-        self._bundles[bundle_hash] = bundle
+        self._bundles[bundle_hash] = self.latest = bundle
         return bundle

@@ -26,6 +26,7 @@ from ecrm_privacy.ledger.record import (
 )
 from ecrm_privacy.rights import store
 from ecrm_privacy.rights.holders import Holder, Known, Step
+from ecrm_privacy.rights.house import records
 from ecrm_privacy.rights.plan import Certificate, plan
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault import keys
@@ -72,7 +73,6 @@ class Erasing(msgspec.Struct, frozen=True):
 
     pseudonyms: tuple[Pseudonym, ...]
     request_id: UUID | None = None
-    leaf_requested: int = -1
     requested: date | None = None
 
 
@@ -109,7 +109,9 @@ class RightsDesk:
             made = Requested(uuid4(), "in_progress", row.today + ANSWER_WITHIN, "session", right is RightKind.ERASURE)
             if right is not RightKind.ERASURE:
                 return await self._give(subjects[-1], right, made, reply, body)
-            if await self._erase(subjects, made, row.today, reply, body):
+            sealed = reply.seal(msgspec.json.encode(made))
+            kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
+            if await self._erase(subjects, made, row.today, kept):
                 return made
         raise Unavailable("the subject's answers arrive faster than they can be erased")
 
@@ -156,7 +158,7 @@ class RightsDesk:
         """Return what every holder has about `subjects`, readable, in one consistent reading."""
         package: dict[str, Any] = {
             "format": "ecrm-export/1",
-            "made": datetime.now(UTC).replace(microsecond=0).isoformat(),
+            "made": datetime.now(UTC).replace(microsecond=0),
         }
         async with self._acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             held: list[dict[str, Any]] = []
@@ -165,6 +167,28 @@ class RightsDesk:
                 found = {holder.name: await holder.export(conn, known) for holder in self.holders}
                 held.append({name: part for name, part in found.items() if part})
         return {**package, "about_you": [part for part in held if part]}
+
+    async def profile(self, caller: Caller) -> dict[str, dict[str, str]]:
+        """Return the opened fields of the subjects behind a caller, by category, for their own eyes."""
+        async with self._acquire() as conn:
+            row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
+            found: dict[str, dict[str, str]] = {}
+            for subject in (row.browser, row.account) if row else ():
+                if subject is not None:
+                    known, _ = await self._known(conn, SubjectId(subject))
+                    found |= await records(conn, known)
+        return found
+
+    async def forget_browser(self, caller: Caller) -> None:
+        """Erase what only this browser's cookie can reach: its own subject, never the account's."""
+        for _ in range(ATTEMPTS_MAX):
+            async with self._acquire() as conn:
+                row = await store.behind(caller.token_hash, None).first(conn)
+            if row is None or row.browser is None:
+                return
+            if await self._erase([SubjectId(row.browser)], None, row.today):
+                return
+        raise Unavailable("the subject's answers arrive faster than they can be erased")
 
     async def _known(self, conn: Conn, subject: SubjectId) -> tuple[Known, int | None]:
         rows = await vault.keys_of([subject]).all(conn)
@@ -179,20 +203,19 @@ class RightsDesk:
         return Known(subject, found, names), seen.leaf_index if seen else None
 
     async def _erase(
-        self, subjects: Sequence[SubjectId], made: Requested, today: date, reply: ReplyKey, body: bytes
+        self, subjects: Sequence[SubjectId], made: Requested | None, today: date, kept: Sequence[Effect] = ()
     ) -> bool:
         """Erase `subjects`, each by its own entry; the last one carries the request. False: read again."""
         for subject in subjects:
             async with self._acquire() as conn:
                 known, seen = await self._known(conn, subject)
             last = subject == subjects[-1]
-            job = Erasing(known.all_pseudonyms, made.request_id if last else None, requested=today)
+            job = Erasing(known.all_pseudonyms, made.request_id if made and last else None, today)
             effects: list[Effect] = [effect for holder in self.holders for effect in holder.destroy(subject)]
             effects.append(delivery.enqueue("erase", job))
-            if last:
+            if made and last:
                 effects.append(store.open_request(made.request_id, None, "erasure", made.status, made.expected_by))
-                sealed = reply.seal(msgspec.json.encode(made))
-                effects += delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
+                effects += kept
             entry = msgspec.structs.replace(
                 self._entry(),
                 subject=subject,

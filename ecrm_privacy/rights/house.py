@@ -26,14 +26,14 @@ async def _evidence(conn: Conn, known: Known) -> dict[str, Any] | None:
     return {"current": current, "acts": acts} if acts or current else None
 
 
-async def _records(conn: Conn, known: Known) -> dict[str, dict[str, str]] | None:
-    """The sealed fields, opened, by category."""
+async def records(conn: Conn, known: Known) -> dict[str, dict[str, str]]:
+    """Return the sealed fields of a subject, opened, by category."""
     found: dict[str, dict[str, str]] = {}
     keys = {(key.category, key.version): key for key in known.keys}
     for row in await vault.records_of(known.subject).all(conn):
         key = keys[Category(row.category), row.version]
         found.setdefault(row.category, {})[row.field] = envelope.open_(key, row.field, row.sealed).decode()
-    return found or None
+    return found
 
 
 async def _sessions(conn: Conn, known: Known) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def house_holders() -> tuple[Holder, ...]:
         Holder(
             "profile",
             frozenset({"ecrm.subject_key", "ecrm.record", "ecrm.blind_index", "ecrm.pseudonym", "ecrm.pseudonym_use"}),
-            _records,
+            records,
             vault.destroy_subject,
         ),
         Holder("sessions", frozenset({"ecrm.session"}), _sessions, store.destroy_sessions),

@@ -21,8 +21,6 @@ class Certificate(msgspec.Struct, frozen=True):
     pseudonyms: int
     requested: date
     done: date
-    leaf_requested: int
-    leaf_done: int | None = None
 
 
 STAYS = (

@@ -153,11 +153,9 @@ async function show(view, about) {
     notice = data;
   }
   if (!banner) {
-    const place = form();
-    banner = h("ecrm-banner");
     // Between head and body it comes first by keyboard, and no selector of the page's own notices it.
-    if (place) place.replaceWith(banner);
-    else document.body.before(banner);
+    document.body.before((banner = h("ecrm-banner")));
+    form()?.remove();
   }
   banner[view](about);
 }

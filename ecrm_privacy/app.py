@@ -1,0 +1,347 @@
+"""The composition root: from a `Config` and an address to a `House`, and from a house to the application.
+
+This file, the command line and the processes are the only ones that know everybody.
+"""
+
+import asyncio
+import importlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from secrets import token_bytes
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ControllerRouterHandler
+
+from ecrm_privacy import __version__, shipped
+from ecrm_privacy.config import Config
+from ecrm_privacy.consent.desk import ConsentDesk
+from ecrm_privacy.consent.links import Links
+from ecrm_privacy.consent.profile import Profiles
+from ecrm_privacy.consent.receipts import Receipts
+from ecrm_privacy.database.address import Address
+from ecrm_privacy.database.coalesce import Coalescer
+from ecrm_privacy.database.migrate import check_schema
+from ecrm_privacy.database.pools import HOUSE, Pools, connect, open_pools
+from ecrm_privacy.delivery import store as delivery
+from ecrm_privacy.delivery.jobs import Runner
+from ecrm_privacy.errors import Failure, PolicyRefused
+from ecrm_privacy.gate.admit import Gate
+from ecrm_privacy.gate.store import AdmitRow, Ask, look
+from ecrm_privacy.gate.types import Signals
+from ecrm_privacy.ledger import reader
+from ecrm_privacy.ledger import receipt as receipt_text
+from ecrm_privacy.ledger.checkpoint import Signer
+from ecrm_privacy.ledger.record import Entry, LeafType, commitment, leaf
+from ecrm_privacy.ledger.store import open_log
+from ecrm_privacy.ledger.verify import SealedBody
+from ecrm_privacy.ledger.writer import Writer
+from ecrm_privacy.policy import store as policy_store
+from ecrm_privacy.policy.compile import compile as compile_policy
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.policy.load import load
+from ecrm_privacy.policy.shelf import Shelf
+from ecrm_privacy.rights.desk import RightsDesk
+from ecrm_privacy.rights.house import house_holders
+from ecrm_privacy.sql import Conn
+from ecrm_privacy.vault import body, keys
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.blind_index import BlindIndexes
+from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vocabulary import EVIDENCE, SubjectId
+from ecrm_privacy.web import answers, ledger, operations, preferences, rights, session
+from ecrm_privacy.web.edges import Edges
+from ecrm_privacy.web.hallway import Hallway
+from ecrm_privacy.web.ledger import PublicLog
+from ecrm_privacy.web.operations import Health, Script, read_script
+from ecrm_privacy.web.pages import Pages
+from ecrm_privacy.web.preferences import Desks
+from ecrm_privacy.web.problems import handle
+from ecrm_privacy.web.tokens import SignInTokens
+
+ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
+UPKEEP_S = 3600.0
+
+
+class House(msgspec.Struct, frozen=True):
+    """The long-lived objects of one worker. Each field can be asked for by its name in a handler."""
+
+    config: Config
+    keyring: Keyring
+    pools: Pools
+    shelf: Shelf
+    writer: Writer
+    gate: Gate
+    desk: ConsentDesk
+    links: Links
+    profiles: Profiles
+    receipts: Receipts
+    rights: RightsDesk
+    runner: Runner
+    indexes: BlindIndexes
+    hallway: Hallway
+    pages: Pages
+    desks: Desks
+    tokens: SignInTokens
+    public_log: PublicLog
+    health: Health
+    embed: Script
+    log_key: str
+    plugins: tuple[Any, ...] = ()
+
+
+def passwords(keyring: Keyring) -> dict[str, str]:
+    """Return the passwords of the database roles; they follow from the key file and are stored nowhere."""
+    return {role: keyring.password(role) for role in ROLES}
+
+
+def signer(config: Config, keyring: Keyring) -> Signer:
+    """Return the log's signing key, derived from the key file."""
+    return Signer(config.log_origin, Ed25519PrivateKey.from_private_bytes(keyring.derive("ledger/signing-key")))
+
+
+def read_policy(config: Config) -> Bundle:
+    """Read the policy documents of the configuration. Raises PolicyRefused naming every problem."""
+    return load(config.policies or shipped.policies())
+
+
+@asynccontextmanager
+async def open_house(config: Config, address: Address, keyring: Keyring) -> AsyncIterator[House]:
+    """Open everything one worker needs, and close it again.
+
+    Raises SchemaRefused for a database of another version, PolicyRefused when none is active, DurabilityRefused.
+    """
+    secrets = passwords(keyring)
+    pools = await open_pools(address, secrets, size=config.pool_size)
+    writer = Writer(partial(connect, address, HOUSE, secrets[HOUSE]))
+    try:
+        async with pools.house.acquire(timeout=10) as conn:
+            await check_schema(conn, shipped.migrations())
+            await open_log(conn, config.log_origin)
+        await writer.start()
+        house = await _furnish(config, keyring, pools, writer)
+        house.runner.start()
+        upkeep = asyncio.create_task(_upkeep(house), name="upkeep")
+        try:
+            yield house
+        finally:
+            upkeep.cancel()
+            await asyncio.gather(upkeep, return_exceptions=True)
+            await house.runner.stop()
+    finally:
+        await writer.stop()
+        await pools.close()
+
+
+async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Writer) -> House:
+    acquire: Callable[[], AbstractAsyncContextManager[Conn]] = pools.house.acquire
+    shelf = Shelf(partial(_documents, acquire))
+    bundle = await _active(acquire, shelf, config, writer)
+    indexes = BlindIndexes(keyring)
+    coalescer: Coalescer[Ask, list[AdmitRow]] = Coalescer(pools.gate, look)
+    gate = Gate(coalescer.ask, keyring, shelf.bundle)
+    desk = ConsentDesk(acquire, writer.append, keyring, shelf.bundle)
+    links = Links(desk, indexes)
+    log_signer = signer(config, keyring)
+    receipts = Receipts(acquire, keyring, partial(_prove, log_signer))
+    hallway = Hallway(config, shelf)
+    plugins = tuple(
+        importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, indexes, hallway)
+        for name in config.plugins
+    )
+    site, document = next(iter(bundle.sites.items()))
+    holders = [*house_holders(), *(holder for plugin in plugins for holder in plugin.holders)]
+    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, document.controller.name, site)
+    pages = Pages()
+    runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
+    return House(
+        config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, desk=desk, links=links,
+        profiles=Profiles(desk, indexes), receipts=receipts, rights=rights_desk, runner=runner, indexes=indexes,
+        hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
+        tokens=SignInTokens(_site_keys(config, bundle)),
+        public_log=_public_log(acquire, log_signer, config.checkpoint_period_s), health=_health(acquire),
+        embed=read_script(), log_key=log_signer.vkey(), plugins=plugins,
+    )  # fmt: skip
+
+
+async def _documents(acquire: Callable[[], AbstractAsyncContextManager[Conn]], bundle_hash: bytes) -> bytes | None:
+    async with acquire() as conn:
+        row = await policy_store.documents_of(bundle_hash).first(conn)
+    return row.documents if row else None
+
+
+async def _active(
+    acquire: Callable[[], AbstractAsyncContextManager[Conn]], shelf: Shelf, config: Config, writer: Writer
+) -> Bundle:
+    """Return the active bundle; a database without any gets the configured documents."""
+    async with acquire() as conn:
+        active = await policy_store.active_hash().first(conn)
+    if active is None:
+        await activate(acquire, writer.append, read_policy(config))
+        return await _active(acquire, shelf, config, writer)
+    return await shelf.bundle(active.bundle)
+
+
+async def activate(
+    acquire: Callable[[], AbstractAsyncContextManager[Conn]],
+    append: Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]],
+    bundle: Bundle,
+) -> int:
+    """Make `bundle` the policy and return the leaf index of the act.
+
+    Its rows are written ahead, because they mean nothing before; one entry and one pointer switch every worker at once.
+    """
+    async with acquire() as conn, conn.transaction():
+        for effect in policy_store.write_rows(bundle, compile_policy(bundle)):
+            await effect.run(conn)
+    text = msgspec.json.encode({"v": 1, "act": "policy.activate", "bundle": bundle.hash.hex()})
+    opening = token_bytes(32)
+    entry = Entry(
+        leaf=leaf(LeafType.POLICY, commitment(opening, text)),
+        statement=(text, opening),
+        effects=(policy_store.point(bundle.hash),),
+    )
+    outcome = (await append([entry]))[0]
+    if isinstance(outcome, Failure):
+        raise PolicyRefused(f"the policy could not be put in force: {type(outcome).__name__}") from outcome
+    return outcome
+
+
+async def _prove(log_signer: Signer, conn: Conn, index: int, raw: bytes, payload: bytes, opening: bytes) -> str:
+    proof = await reader.proof(conn, log_signer, index)
+    return receipt_text.build(leaf=raw, payload=payload, open=opening, index=index, path=proof.path, note=proof.note)
+
+
+def _public_log(
+    acquire: Callable[[], AbstractAsyncContextManager[Conn]], log_signer: Signer, period_s: float
+) -> PublicLog:
+    """The public checkpoint moves once per period: whoever watches it learns no moment of anybody's answer."""
+    published: list[tuple[float, str]] = []
+
+    async def checkpoint() -> str:
+        now = time.monotonic()
+        if not published or now - published[0][0] >= period_s:
+            async with acquire() as conn:
+                published[:] = [(now, await reader.checkpoint(conn, log_signer))]
+        return published[0][1]
+
+    async def statement(leaf_index: int) -> dict[str, str]:
+        async with acquire() as conn:
+            found = await reader.statement(conn, leaf_index)
+        return {"payload": found.payload.decode(), "open": found.open.hex()}
+
+    return PublicLog(log_signer.vkey(), checkpoint, statement)
+
+
+def _site_keys(config: Config, bundle: Bundle) -> dict[str, bytes]:
+    """Read each site's sign-in key; a site without one lets nobody sign in."""
+    found = {}
+    for name, site in bundle.sites.items():
+        path = config.data_dir / "keys" / site.token.key_file
+        if path.is_file():
+            found[name] = path.read_bytes().strip()
+    return found
+
+
+def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> Health:
+    async def database() -> str | None:
+        try:
+            async with acquire() as conn:
+                await conn.fetchval("select 1")
+        except Failure:
+            return "the database does not answer"
+        return None
+
+    async def work() -> str | None:
+        try:
+            async with acquire() as conn:
+                row = await delivery.state().first(conn)
+        except Failure:
+            return "the database does not answer"
+        return f"{row.failed} jobs failed for good" if row and row.failed else None
+
+    return Health({"database": database, "jobs": work})
+
+
+async def _upkeep(house: House) -> None:
+    """What is done by age: replies and tokens go, and the register of pseudonyms is mixed."""
+    while True:
+        await asyncio.sleep(UPKEEP_S)
+        try:
+            async with house.pools.house.acquire() as conn:
+                for effect in (*delivery.forget_old(), *vault.mix()):
+                    await effect.run(conn)
+        except Failure:
+            continue
+
+
+def opener(conn: Conn, keyring: Keyring) -> Callable[[SealedBody], Any]:
+    """Return what opens a stored body for verification: the subject's evidence key, while there is one."""
+
+    async def open_body(sealed: SealedBody) -> tuple[bytes, bytes] | None:
+        if sealed.subject is None:
+            return None
+        vaulted = body.SealedBody(
+            sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, sealed.wrapped_for_subject
+        )
+        version = body.evidence_version(vaulted)
+        for row in await vault.keys_of([SubjectId(sealed.subject)]).all(conn):
+            if row.category == EVIDENCE and row.version == version:
+                key = keys.unwrap(keyring, SubjectId(sealed.subject), EVIDENCE, version, row.wrapped)
+                return body.open_with_key(key, vaulted)
+        return None
+
+    return open_body
+
+
+def site_signals(house: House) -> Signals:
+    """Return the signals of what is not asked by a browser: the site's own jurisdiction."""
+    bundle = house.hallway.bundle
+    site = next(iter(bundle.sites.values()))
+    return Signals(bundle.jurisdiction(site.jurisdiction).regime)
+
+
+SURFACES: tuple[ControllerRouterHandler, ...] = (
+    answers.notice, answers.answer, answers.permitted, answers.my_receipts, answers.receipt,
+    session.sign_in, session.sign_out,
+    rights.request_right, rights.request_status, rights.export,
+    preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget, preferences.receipt_page,
+    preferences.check_page, preferences.request_page, preferences.copy_page,
+    ledger.key, ledger.checkpoint, ledger.statement,
+    operations.live, operations.ready, operations.gpc, operations.script, operations.hashed_script,
+)  # fmt: skip
+
+
+def _given(value: Any) -> Provide:
+    def provide() -> Any:
+        return value
+
+    return Provide(provide, sync_to_thread=False)
+
+
+def build_app(house: House) -> Edges:
+    """Make the application of one worker, inside its edges."""
+    dependencies = {field: _given(getattr(house, field)) for field in House.__struct_fields__}
+    for name in ("caller", "signals", "locale", "where"):
+        dependencies[name] = Provide(getattr(house.hallway, name), sync_to_thread=False)
+    app = Litestar(
+        route_handlers=[*SURFACES, *(handler for plugin in house.plugins for handler in plugin.route_handlers)],
+        dependencies=dependencies,
+        exception_handlers={Exception: handle},
+        openapi_config=OpenAPIConfig(title="ecrm", version=__version__, path="/schema"),
+        request_max_body_size=None,
+        logging_config=None,
+    )
+    return Edges(
+        app,
+        own_origin=house.config.origin,
+        site_origins=house.hallway.site_origins,
+        https=house.config.is_https,
+        log_requests=not house.config.demo,
+    )

@@ -1,0 +1,101 @@
+"""`ecrm`: one program, a verb for each job. Each explains itself with `--help` and an example."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ecrm_privacy import __version__, demo, verbs
+from ecrm_privacy.config import Config, read_config
+from ecrm_privacy.errors import Failure, StartRefused
+
+Verb = Callable[[Config, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status: 0 done, 1 the answer is no, 2 it could not be done."""
+    given = _parser().parse_args(arguments)
+    try:
+        config = read_config(
+            data_dir=given.data_dir, port=getattr(given, "port", None), workers=getattr(given, "workers", None)
+        )
+        return int(given.verb(config, given))
+    except StartRefused as refused:
+        print(f"ecrm: {refused}", file=sys.stderr)
+    except Failure as failure:
+        print(f"ecrm: {type(failure).__name__}: {failure}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("ecrm: stopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ecrm", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"ecrm {__version__}")
+    verbs_of = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, run: Verb, text: str, example: str, within: object = None) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = (within or verbs_of).add_parser(  # type: ignore[attr-defined]
+            name, help=text, description=text, epilog=f"Example: {example}"
+        )
+        made.add_argument("--data-dir", type=Path, help="where key file and embedded database live (default: data)")
+        made.set_defaults(verb=run)
+        return made
+
+    def group(name: str, text: str) -> object:
+        return verbs_of.add_parser(name, help=text, description=text).add_subparsers(required=True, metavar="VERB")
+
+    one = verb("demo", demo.run, "a shop with customers and history, on this machine", "ecrm demo --port 8000")
+    one.add_argument("--port", type=int, help="default: 8000")
+    one.add_argument("--workers", type=int, help="default: 1")
+    one = verb("run", verbs.run, "the service", "ecrm run --workers 2")
+    one.add_argument("--port", type=int, help="default: 8000")
+    one.add_argument("--workers", type=int, help="default: 1")
+    one = verb("migrate", verbs.migrate, "bring the database to this version", "ecrm migrate --dry-run")
+    one.add_argument("--dry-run", action="store_true", help="list what would be done")
+
+    policy = group("policy", "what we promise: check it, compare it, put it in force")
+    for name, run, text in (
+        ("check", verbs.policy_check, "read the documents and name every problem"),
+        ("diff", verbs.policy_diff, "what would change, and who would be asked again"),
+        ("activate", verbs.policy_activate, "put the documents in force"),
+    ):
+        one = verb(name, run, text, f"ecrm policy {name} policies", policy)
+        one.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
+
+    one = verb("verify", verbs.ledger_verify, "check the whole log from its leaves up, or one receipt", "ecrm ledger verify",
+               group("ledger", "the log of what people said"))  # fmt: skip
+    one.add_argument("url", nargs="?", help="base address of a service whose key to use (for --receipt)")
+    one.add_argument("--receipt", type=Path, help="check this receipt instead, offline")
+    one.add_argument("--key", help="the log's verifier key (vkey); without it the service's own is taken, and said so")
+    one.add_argument(
+        "--full", action="store_true", help="also open every body and fold the current answers (the default)"
+    )
+
+    keys = group("keys", "the key file, on which everything depends")
+    one = verb("create", verbs.keys_create, "make a key file and its recovery copy", "ecrm keys create", keys)
+    one.add_argument("--yes", action="store_true", help="do not ask for the recovery copy back")
+    verb("backup", verbs.keys_backup, "print the recovery copy again", "ecrm keys backup", keys)
+    verb("status", verbs.keys_status, "whether the key file is there and tight", "ecrm keys status", keys)
+
+    one = verb("import", verbs.take_in, "take a file in: items, subjects, answers, events, in this order",
+               "ecrm import events purchases.csv --mapping shop.toml")  # fmt: skip
+    one.add_argument("kind", choices=("items", "subjects", "answers", "events"))
+    one.add_argument("file", type=Path)
+    one.add_argument("--mapping", type=Path, help="TOML: which column becomes which field")
+    one.add_argument("--dry-run", action="store_true", help="read and report, change nothing")
+
+    aggregate = group("aggregate", "counts of contributors")
+    verb("run", verbs.aggregate_run, "learn what is new and publish neighbours", "ecrm aggregate run", aggregate)
+    verb(
+        "verify",
+        verbs.aggregate_verify,
+        "prove that the counts hold only contributors",
+        "ecrm aggregate verify",
+        aggregate,
+    )
+
+    one = verb("bench", verbs.bench, "the benchmarks, each beside its own limit", "ecrm bench seal")
+    one.add_argument("name", nargs="?", help="one benchmark; default: all")
+    return parser

@@ -1,0 +1,91 @@
+"""Answers that were given elsewhere: taken in with where they came from, never wider than they were."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, changes, check
+from ecrm_privacy.consent.desk import ConsentDesk, Where
+from ecrm_privacy.consent.standing import Standing, purpose_rule
+from ecrm_privacy.errors import Failure, NotKnown, Refusal
+from ecrm_privacy.gate.types import Caller
+from ecrm_privacy.ledger.failures import StaleSubject
+from ecrm_privacy.ledger.record import Entry, EventKind
+from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vocabulary import ExpressionMethod, NoticeVersion
+
+
+class ImportedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One person's answers from another record; `at` is when they were given, `evidence` how that is known."""
+
+    customer_number: str
+    notice: NoticeVersion
+    answers: tuple[SaidAnswer, ...]
+    at: datetime
+    evidence: str = ""
+    method: ExpressionMethod = ExpressionMethod.IMPORT
+
+
+class AnswerImport:
+    """Takes imported answers in, many to a transaction."""
+
+    def __init__(self, desk: ConsentDesk, indexes: BlindIndexes) -> None:
+        self._desk = desk
+        self._indexes = indexes
+
+    async def put(self, lines: Sequence[ImportedAnswer], where: Where) -> list[int | Failure | None]:
+        """Record `lines`; per line the leaf index, None where nothing changed, or why not (NotKnown: nobody)."""
+        outcomes: list[int | Failure | None] = [None] * len(lines)
+        waiting = list(range(len(lines)))
+        while waiting:
+            entries: dict[int, Entry] = {}
+            for n in waiting:
+                prepared = await self._prepare(lines[n], where)
+                if isinstance(prepared, Entry):
+                    entries[n] = prepared
+                else:
+                    outcomes[n] = prepared
+            written = await self._desk.append(list(entries.values())) if entries else []
+            waiting = []
+            for n, outcome in zip(entries, written, strict=True):
+                outcomes[n] = outcome
+                if isinstance(outcome, StaleSubject):  # two lines about one person: the later one is prepared again
+                    waiting.append(n)
+        return outcomes
+
+    async def _prepare(self, line: ImportedAnswer, where: Where) -> Entry | Failure | None:
+        index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, line.customer_number)
+        standing = await self._desk.standing(Caller(customer_index=index))
+        view = standing.account
+        if view is None:
+            return NotKnown()
+        said = Said(line.notice, line.answers, line.method)
+        try:
+            check(standing.bundle, said)
+        except Refusal as refusal:
+            return refusal
+        said = msgspec.structs.replace(said, answers=tuple(_news(standing, line)))
+        if not said.answers:
+            return None
+        then = msgspec.structs.replace(standing, today=min(line.at.date(), standing.today))
+        made = changes(then, view, said)
+        law = standing.bundle.jurisdiction(where.jurisdiction)
+        after = apply(view if view.regime else msgspec.structs.replace(view, regime=law.regime), made)
+        entry, _ = self._desk.entry(
+            standing, view, after, made, kind=EventKind.IMPORT, method=line.method, notice=line.notice, where=where,
+            evidence=line.evidence,
+        )  # fmt: skip
+        return entry
+
+
+def _news(standing: Standing, line: ImportedAnswer) -> list[SaidAnswer]:
+    """What the account has not said yet: what was said here counts more than what another record says."""
+    view = standing.account
+    assert view is not None, "looked up before"
+    return [answer for answer in line.answers if answer.rule not in view.statuses and _sayable(standing, answer)]
+
+
+def _sayable(standing: Standing, answer: SaidAnswer) -> bool:
+    """An answer to a channel or recipient counts only beside one to its purpose; both may come in one line."""
+    return answer.rule == purpose_rule(answer.purpose) or answer.purpose in standing.bundle.purposes

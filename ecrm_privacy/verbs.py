@@ -1,0 +1,378 @@
+"""What each verb of the command line does."""
+
+import asyncio
+import importlib
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ecrm_privacy import shipped
+from ecrm_privacy.app import House, activate, open_house, opener, passwords, read_policy, signer, site_signals
+from ecrm_privacy.config import Config
+from ecrm_privacy.consent.desk import Where
+from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
+from ecrm_privacy.consent.profile import Profile
+from ecrm_privacy.database.address import Address
+from ecrm_privacy.database.migrate import migrate as migrate_database
+from ecrm_privacy.database.pools import HOUSE, connect
+from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
+from ecrm_privacy.errors import Failure, KeyFileRefused, StartRefused, Tampered
+from ecrm_privacy.imports import Importer, Report
+from ecrm_privacy.imports import run as run_import
+from ecrm_privacy.ledger.receipt import verify_receipt
+from ecrm_privacy.ledger.verify import Report as LedgerReport
+from ecrm_privacy.ledger.verify import verify
+from ecrm_privacy.policy.diff import diff
+from ecrm_privacy.policy.load import load
+from ecrm_privacy.policy.store import active_hash
+from ecrm_privacy.processes import database, serve
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.keyring import Keyring
+
+T = TypeVar("T")
+FETCH_S = 10
+
+
+def say(*words: object) -> None:
+    """Print for the person at the terminal."""
+    print(*words, flush=True)  # noqa: T201 -- the one place that does
+
+
+def load_keyring(config: Config) -> Keyring:
+    """Load the key file. Raises KeyFileRefused saying what to do."""
+    return Keyring.load(config.key_file)
+
+
+@contextmanager
+def reach(config: Config, keyring: Keyring) -> Iterator[Address]:
+    """Give the database's address: of the running service's server if there is one, else of one started for now."""
+    embedded = EmbeddedPostgres(config.data_dir / "postgres", keyring.password(ADMIN_ROLE))
+    if config.database_url is None:
+        try:
+            address = embedded.start()
+        except StartRefused as refused:
+            if not str(refused).startswith("already running"):
+                raise
+            yield embedded.address
+            return
+        try:
+            yield address
+        finally:
+            embedded.stop()
+        return
+    with database(config, keyring) as (address, _, _):
+        yield address
+
+
+def in_house(config: Config, act: Callable[[House], Awaitable[T]]) -> T:
+    """Open the house, do one thing in it, close it."""
+    keyring = load_keyring(config)
+
+    async def run(address: Address) -> T:
+        async with open_house(config, address, keyring) as house:
+            return await act(house)
+
+    with reach(config, keyring) as address:
+        return asyncio.run(run(address))
+
+
+def run(config: Config, _given: Namespace) -> int:
+    """`ecrm run`."""
+    keyring = load_keyring(config)
+    read_policy(config)
+    return serve(config, keyring, before=lambda _address: None, ready=lambda: say(f"ecrm answers at {config.origin}"))
+
+
+def migrate(config: Config, given: Namespace) -> int:
+    """`ecrm migrate`."""
+    keyring = load_keyring(config)
+    with database(config, keyring) as (address, admin, password):
+        names = asyncio.run(
+            migrate_database(address, admin, password, passwords(keyring), shipped.migrations(), dry_run=given.dry_run)
+        )
+    for name in names:
+        say("would apply" if given.dry_run else "applied", name)
+    if not names:
+        say("the database is of this version")
+    return 0
+
+
+# policy ---------------------------------------------------------------------------------------------------------------
+
+
+def policy_check(config: Config, given: Namespace) -> int:
+    """`ecrm policy check`."""
+    bundle = load(given.folder) if given.folder else read_policy(config)
+    say(f"sound: {len(bundle.purposes)} purposes, {len(bundle.notices)} notices, bundle {bundle.hash.hex()[:16]}")
+    return 0
+
+
+def policy_diff(config: Config, given: Namespace) -> int:
+    """`ecrm policy diff`: the documents beside the active bundle."""
+    new = load(given.folder) if given.folder else read_policy(config)
+
+    async def compare(house: House) -> int:
+        found = diff(house.hallway.bundle, new)
+        for word, lines in (("material", found.material), ("editorial", found.editorial)):
+            for line in lines:
+                say(f"{word}: {msgspec.json.encode(line).decode()}")
+        say("asked again:", ", ".join(found.ask_again) or "nobody")
+        return 0
+
+    return in_house(config, compare)
+
+
+def policy_activate(config: Config, given: Namespace) -> int:
+    """`ecrm policy activate`."""
+    new = load(given.folder) if given.folder else read_policy(config)
+
+    async def put(house: House) -> int:
+        unasked = diff(house.hallway.bundle, new).unasked
+        if unasked:
+            say("refused: these purposes were widened and no notice asks again:", ", ".join(unasked))
+            return 1
+        index = await put_in_force(house, new)
+        say("in force already" if index is None else f"in force, as entry {index} of the log")
+        return 0
+
+    return in_house(config, put)
+
+
+async def put_in_force(house: House, bundle: Any) -> int | None:
+    """Activate `bundle` unless it is active; returns the leaf index of the act."""
+    async with house.pools.house.acquire() as conn:
+        active = await active_hash().first(conn)
+    if active is not None and active.bundle == bundle.hash:
+        return None
+    index = await activate(house.pools.house.acquire, house.writer.append, bundle)
+    await house.shelf.bundle(bundle.hash)
+    return index
+
+
+# ledger ---------------------------------------------------------------------------------------------------------------
+
+
+def ledger_verify(config: Config, given: Namespace) -> int:
+    """`ecrm ledger verify`: 0 sound, 1 not, 2 could not tell."""
+    if given.receipt is not None:
+        return _verify_receipt(given)
+    if given.url is not None:
+        say(
+            "This service publishes its checkpoint, not its entries: give --receipt FILE, or verify beside the database."
+        )
+        return 2
+    keyring = load_keyring(config)
+
+    async def check(address: Address) -> LedgerReport:
+        conn = await connect(address, HOUSE, passwords(keyring)[HOUSE])
+        second = await connect(address, HOUSE, passwords(keyring)[HOUSE])
+        try:
+            with bar("verifying") as progress:
+                return await verify(conn, opener(second, keyring), lambda _what, done, total: progress(done, total))
+        finally:
+            await conn.close()
+            await second.close()
+
+    with reach(config, keyring) as address:
+        report = asyncio.run(check(address))
+    if report.problem is not None:
+        where = "" if report.leaf_index is None else f"leaf {report.leaf_index}: "
+        say(f"NOT SOUND: {where}{report.problem}")
+        return 1
+    say(
+        f"sound: {report.leaves} leaves, root {report.root_hash.hex()}, {report.opened} bodies opened,"
+        f" {report.unopened} beyond reach, {report.subjects} subjects folded; key {signer(config, keyring).vkey()}"
+    )
+    return 0
+
+
+def _verify_receipt(given: Namespace) -> int:
+    key = given.key
+    if key is None and given.url is not None:
+        try:
+            if not given.url.startswith(("http://", "https://")):
+                raise StartRefused("the service's address begins with http:// or https://")
+            with urlopen(f"{given.url.rstrip('/')}/ledger/key", timeout=FETCH_S) as reply:  # noqa: S310 -- checked above
+                key = reply.read(4096).decode().strip()
+        except (URLError, OSError, UnicodeDecodeError):
+            say("could not tell: the service does not answer; give the log's key with --key")
+            return 2
+        say(f"trusting the key that the service gave: {key}")
+    if key is None:
+        say("could not tell: give the log's key with --key, or the service's base address")
+        return 2
+    try:
+        found = verify_receipt(given.receipt.read_text(), key)
+    except OSError as error:
+        say(f"could not tell: {given.receipt} cannot be read ({error.strerror})")
+        return 2
+    except Tampered as tampered:
+        say(f"NOT SOUND: {tampered}")
+        return 1
+    say(f"sound: entry {found.leaf_index}, in a log of {found.checkpoint.tree_size}; what was said:")
+    say(found.payload.decode())
+    return 0
+
+
+# keys -----------------------------------------------------------------------------------------------------------------
+
+
+def keys_create(config: Config, given: Namespace) -> int:
+    """`ecrm keys create`: prints the recovery copy and asks for it back."""
+    if config.key_file.exists():
+        raise KeyFileRefused(f"{config.key_file} exists; a new key would make everything under the old one unreadable")
+    config.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keyring = Keyring.create(config.key_file)
+    say("Recovery copy. Write it down and keep it apart from backups of the database; without it or the key file,")
+    say("everything is lost:\n")
+    say(keyring.recovery_copy(), "\n")
+    if not given.yes:
+        back = input("Type it back to show that you have it: ")
+        try:
+            same = Keyring.from_recovery(back).same_as(keyring)
+        except Failure:
+            same = False
+        if not same:
+            config.key_file.unlink()
+            say("That is not the same. The key file was removed again; nothing depends on it yet.")
+            return 1
+    say(f"The key file is {config.key_file}.")
+    return 0
+
+
+def keys_backup(config: Config, _given: Namespace) -> int:
+    """`ecrm keys backup`."""
+    say(load_keyring(config).recovery_copy())
+    return 0
+
+
+def keys_status(config: Config, _given: Namespace) -> int:
+    """`ecrm keys status`."""
+    keyring = load_keyring(config)
+    say(f"{config.key_file}: readable by its owner alone, epoch {keyring.epoch}")
+    say(f"log key: {signer(config, keyring).vkey()}")
+    return 0
+
+
+# import and aggregate -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on a terminal; silent elsewhere."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty(), transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def site_of(house: House) -> Where:
+    """Return site, locale and jurisdiction for what is not asked by a browser."""
+    name, site = next(iter(house.hallway.bundle.sites.items()))
+    return Where(name, site.locales[0], site.jurisdiction)
+
+
+def importers(house: House) -> dict[str, Importer]:
+    """Return how each kind of file is taken in."""
+    where = site_of(house)
+
+    async def subjects(records: Sequence[Profile]) -> list[str]:
+        outcomes = await house.profiles.put(records, site_signals(house), where)
+        return [_word(outcome) for outcome in outcomes]
+
+    async def answers(records: Sequence[ImportedAnswer]) -> list[str]:
+        outcomes = await AnswerImport(house.desk, house.indexes).put(records, where)
+        return ["nothing new" if outcome is None else _word(outcome) for outcome in outcomes]
+
+    made = {
+        "subjects": Importer("subjects", Profile, subjects),
+        "answers": Importer("answers", ImportedAnswer, answers),
+    }
+    for plugin in house.plugins:
+        for kind, importer in plugin.importers.items():
+            made[kind] = Importer(kind, importer.record, importer.store)
+    return made
+
+
+def _word(outcome: int | Failure) -> str:
+    return "stored" if isinstance(outcome, int) else type(outcome).__name__
+
+
+async def take_file(house: House, kind: str, path: Path, mapping: Path | None, *, dry_run: bool = False) -> Report:
+    """Take one file in, with a progress bar; afterwards the register of pseudonyms is mixed."""
+    found = importers(house).get(kind)
+    if found is None:
+        raise StartRefused(f"no plugin takes {kind} in: name it in ECRM_PLUGINS")
+    with bar(kind) as progress:
+        report = await run_import(path, found, mapping, house.pools.house.acquire, progress, dry_run=dry_run)
+    if not dry_run:
+        await house.runner.drain()
+        async with house.pools.house.acquire() as conn, conn.transaction():
+            for effect in vault.mix():
+                await effect.run(conn)
+    return report
+
+
+def take_in(config: Config, given: Namespace) -> int:
+    """`ecrm import`."""
+    if not given.file.is_file():
+        raise StartRefused(f"{given.file}: no such file")
+    report = in_house(
+        config, lambda house: take_file(house, given.kind, given.file, given.mapping, dry_run=given.dry_run)
+    )
+    show_report(given.kind, report)
+    return 1 if report.bad else 0
+
+
+def show_report(kind: str, report: Report) -> None:
+    """Say what became of a file."""
+    outcomes = ", ".join(f"{count} {word}" for word, count in sorted(report.outcomes.items()))
+    resumed = f" (went on at {report.resumed_at})" if report.resumed_at else ""
+    say(f"{kind}: {report.lines} lines{resumed}: {outcomes or 'nothing'}; {len(report.bad)} bad")
+    for line in report.bad[:20]:
+        say(f"  line {line.number}: {line.cause}")
+    if len(report.bad) > 20:
+        say(f"  … and {len(report.bad) - 20} more")
+
+
+def aggregate_run(config: Config, _given: Namespace) -> int:
+    """`ecrm aggregate run`."""
+
+    async def learn(house: House) -> int:
+        for plugin in house.plugins:
+            with bar("learning") as progress:
+                say(await plugin.learn(progress))
+        return 0
+
+    return in_house(config, learn)
+
+
+def aggregate_verify(config: Config, _given: Namespace) -> int:
+    """`ecrm aggregate verify`: 0 if the counts hold exactly the contributors."""
+
+    async def check(house: House) -> int:
+        status = 0
+        for plugin in house.plugins:
+            problem = await plugin.verify()
+            say(problem or "exact: the counts equal a rebuild from contributors alone")
+            status = 1 if problem else status
+        return status
+
+    return in_house(config, check)
+
+
+def bench(_config: Config, given: Namespace) -> int:
+    """`ecrm bench`: in the checkout, because the limits it compares with are no part of the service."""
+    try:
+        found = importlib.import_module("tests.bench.run")
+    except ModuleNotFoundError:
+        raise StartRefused("the benchmarks live in the checkout: run `make bench` there") from None
+    return int(found.main(given.name))

@@ -1,0 +1,264 @@
+"""The consent surface: what to ask, an answer, what is permitted, and receipts."""
+
+from base64 import urlsafe_b64decode
+from binascii import Error as Base64Error
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+from litestar import MediaType, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from ecrm_privacy.consent.answer import Said, SaidAnswer, answer_due
+from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where
+from ecrm_privacy.consent.receipts import Receipt, Receipts
+from ecrm_privacy.consent.standing import PermissionRow, Standing, permissions, purpose_rule
+from ecrm_privacy.errors import Malformed, NotKnown
+from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.policy.notice import NoticeShown, PurposeShown
+from ecrm_privacy.vocabulary import Answer, ExpressionMethod, NoticeVersion, Purpose, Regime
+from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
+from ecrm_privacy.web.texts import labels
+
+RECEIPT_ID_CHARS = 43
+FORM = "application/x-www-form-urlencoded"
+
+
+class Asked(PurposeShown, frozen=True, omit_defaults=True):
+    """A purpose of the notice, with what this visitor answered to it, if anything."""
+
+    answer: str | None = None
+
+
+class NoticeReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`GET /v1/notice`; without `answer_due` when asked for the public one."""
+
+    notice: NoticeShown
+    purposes: tuple[Asked, ...]
+    jurisdiction: str
+    regime: Regime
+    gpc: bool
+    labels: dict[str, str]
+    answer_due: bool | None = None
+
+
+class AnswerReply(msgspec.Struct, frozen=True):
+    """`POST /v1/answers`."""
+
+    receipt_id: str
+    leaf_index: int
+    permissions: tuple[PermissionRow, ...]
+    answer_due: bool
+    receipt_url: str
+
+
+class PermissionsReply(msgspec.Struct, frozen=True):
+    """`GET /v1/permissions`."""
+
+    permissions: tuple[PermissionRow, ...]
+    notice: NoticeVersion
+    answer_due: bool
+
+
+@get("/v1/notice")
+async def notice(
+    request: AnyRequest,
+    desk: NamedDependency[ConsentDesk],
+    hallway: NamedDependency[Hallway],
+    caller: NamedDependency[Caller],
+    signals: NamedDependency[Signals],
+) -> Response[NoticeReply]:
+    """What to ask this visitor; with `public=1` the same for everybody, and cacheable."""
+    public = request.query_params.get("public") == "1"
+    where = _asked_site(request, hallway)
+    if public:
+        shown = desk.notice(hallway.bundle, where.site, where.locale, where.jurisdiction)
+        asked = tuple(_asked(purpose, None, signals) for purpose in shown.purposes)
+        reply = NoticeReply(shown.notice, asked, shown.jurisdiction, shown.regime, signals.gpc, labels(where.locale))
+        return Response(
+            reply,
+            headers={"Cache-Control": "public, max-age=60", "Vary": "Origin, Accept-Language, Sec-GPC"},
+        )
+    standing = await desk.standing(caller)
+    shown = desk.notice(standing.bundle, where.site, where.locale, where.jurisdiction)
+    asked = tuple(_asked(purpose, standing, signals) for purpose in shown.purposes)
+    reply = NoticeReply(
+        shown.notice,
+        asked,
+        shown.jurisdiction,
+        shown.regime,
+        signals.gpc,
+        labels(where.locale),
+        answer_due(standing, signals),
+    )
+    return Response(reply, headers={"Vary": "Cookie, Origin, Accept-Language, Sec-GPC"})
+
+
+def _asked_site(request: AnyRequest, hallway: Hallway) -> Where:
+    where = hallway.where(request)
+    named = request.query_params.get("site")
+    if named is None:
+        return where
+    if named not in hallway.bundle.sites:
+        raise NotKnown
+    return msgspec.structs.replace(where, site=named)
+
+
+def _asked(purpose: PurposeShown, standing: Standing | None, signals: Signals) -> Asked:
+    answer = None
+    speaker = standing.speaker if standing else None
+    if standing is not None:
+        row = speaker.statuses.get(purpose_rule(purpose.purpose)) if speaker else None
+        if row is not None:
+            answer = str(row.on(standing.today))
+        elif purpose.purpose in signals.closed:
+            answer = "refused"
+    return Asked(**msgspec.structs.asdict(purpose), answer=answer)
+
+
+@post("/v1/answers", status_code=201)
+async def answer(
+    request: AnyRequest,
+    desk: NamedDependency[ConsentDesk],
+    hallway: NamedDependency[Hallway],
+    caller: NamedDependency[Caller],
+    signals: NamedDependency[Signals],
+) -> Response[Any]:
+    """Record an answer: one leaf, one receipt. A form post gets 303 back to where it came from."""
+    body = await request.body()
+    where = hallway.where(request)
+    if request.headers.get("content-type", "").startswith(FORM):
+        fields = form(body)
+        said = said_by_form(fields, hallway.bundle, where)
+        key = idempotency_key(fields.get("idempotency_key"))
+        hallway.count_yes(request, caller, said)
+        taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
+        reply: Response[Any] = Redirect(local(fields.get("return_to", "/preferences")), status_code=303)
+    else:
+        key = idempotency_key(request.headers.get("idempotency-key"))
+        said = decode(body, Said)
+        hallway.count_yes(request, caller, said)
+        taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
+        url = f"{request.base_url}v1/receipts/{taken.receipt_id}"
+        reply = Response(
+            AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url), status_code=201
+        )
+    set_cookies(reply, taken, hallway, where)
+    return reply
+
+
+def set_cookies(reply: Response[Any], taken: Taken, hallway: Hallway, where: Where) -> None:
+    """Give the browser what its answer needs: a session after a first yes, and always its choice."""
+    if taken.session_token is not None:
+        reply.set_cookie(hallway.session(taken.session_token))
+    reply.set_cookie(hallway.choice(taken.choice, where.site))
+
+
+def form(body: bytes) -> dict[str, str]:
+    """Decode a form post; the last value of a field counts. Raises Malformed."""
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=200))
+    except (UnicodeDecodeError, ValueError):
+        raise Malformed("The form cannot be read") from None
+
+
+def said_by_form(fields: dict[str, str], bundle: Bundle, where: Where) -> Said:
+    """Return what a form said: `accept_all` and `refuse_all` are about every purpose that can be chosen.
+
+    Other methods take `answer.<purpose>`, `answer.<purpose>/<channel>`, `answer.<purpose>//<recipient>`.
+    """
+    method = fields.get("method", "save")
+    if method in {"accept_all", "refuse_all"}:
+        asked = bundle.current_notice(bundle.sites[where.site].notice).purposes
+        word = Answer.GIVEN if method == "accept_all" else Answer.REFUSED
+        answers = [SaidAnswer(purpose, word) for purpose in asked if not bundle.purposes[purpose].required]
+    else:
+        answers = [_said(name, value) for name, value in fields.items() if name.startswith("answer.")]
+    if method not in {"accept_all", "refuse_all", "save", "undo"}:
+        raise Malformed("`method` is accept_all, refuse_all, save or undo")
+    return Said(NoticeVersion(fields.get("notice", "")), tuple(answers), ExpressionMethod(method))
+
+
+def _said(name: str, value: str) -> SaidAnswer:
+    purpose, _, rest = name.removeprefix("answer.").partition("/")
+    if value not in set(Answer):
+        raise Malformed("`answer.…` is given, refused, withdrawn or objected")
+    if rest.startswith("/"):
+        return SaidAnswer(Purpose(purpose), Answer(value), recipient=rest[1:])
+    return SaidAnswer(Purpose(purpose), Answer(value), channel=rest or None)
+
+
+def local(path: str) -> str:
+    """Return `path` if it stays on this site, else the preferences page: nobody is redirected elsewhere."""
+    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if safe else "/preferences"
+
+
+@get("/v1/permissions")
+async def permitted(
+    desk: NamedDependency[ConsentDesk],
+    caller: NamedDependency[Caller],
+    signals: NamedDependency[Signals],
+    where: NamedDependency[Where],
+) -> PermissionsReply:
+    """What is permitted now, and why."""
+    standing = await desk.standing(caller)
+    shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
+    return PermissionsReply(permissions(standing, signals), NoticeVersion(shown.name), answer_due(standing, signals))
+
+
+@get("/v1/receipts")
+async def my_receipts(
+    desk: NamedDependency[ConsentDesk], receipts: NamedDependency[Receipts], caller: NamedDependency[Caller]
+) -> dict[str, Any]:
+    """What I said, newest first; the names of receipts are not kept, so these carry none."""
+    acts = await receipts.mine(await desk.standing(caller))
+    return {"receipts": [{"leaf_index": act.leaf_index, **event_parts(act.event)} for act in acts]}
+
+
+def receipt_bytes(receipt_id: str) -> bytes:
+    """Return the 32 bytes that a receipt's name stands for. Raises NotKnown for any other text."""
+    if len(receipt_id) != RECEIPT_ID_CHARS:
+        raise NotKnown
+    try:
+        return urlsafe_b64decode(receipt_id + "=")
+    except (Base64Error, ValueError):
+        raise NotKnown from None
+
+
+def event_parts(event: Any) -> dict[str, Any]:
+    """Return the members of a receipt that were parsed from its payload."""
+    parts: dict[str, Any] = msgspec.to_builtins(event, str_keys=True)
+    return parts
+
+
+@get("/v1/receipts/{receipt_id:str}")
+async def receipt(receipt_id: FromPath[str], request: AnyRequest, receipts: NamedDependency[Receipts]) -> Response[Any]:
+    """One receipt, to whoever holds its name: JSON, or with `Accept: text/plain` the proof alone."""
+    found = await receipts.of(receipt_bytes(receipt_id))
+    accept = request.headers.get("accept", "")
+    if accept.startswith("text/plain"):
+        return Response(found.proof, media_type=MediaType.TEXT)
+    return Response(receipt_reply(found))
+
+
+def receipt_reply(found: Receipt) -> dict[str, Any]:
+    """Return the JSON form of a receipt."""
+    return {
+        "payload": found.payload.decode(),
+        "leaf_index": found.leaf_index,
+        **event_parts(found.event),
+        "proof": found.proof,
+    }
+
+
+def is_uuid(text: str) -> UUID:
+    """Return the UUID that `text` is. Raises NotKnown."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotKnown from None

@@ -1,0 +1,150 @@
+"""What each request brings along: who is calling, which signals, which site and language. Nothing here decides.
+
+Cookies: `__Host-ecrm` names a session (over plain http on loopback: `ecrm`), `ecrm_choice` carries what this browser
+chose. The server believes the latter only where it narrows.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+from litestar.connection import ASGIConnection, Request
+from litestar.datastructures import Cookie, State
+
+from ecrm_privacy.config import Config
+from ecrm_privacy.consent.answer import Said
+from ecrm_privacy.consent.desk import Where, hash_token
+from ecrm_privacy.errors import KeyMissing, Unavailable
+from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.policy import choice
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.policy.notice import negotiate
+from ecrm_privacy.policy.shelf import Shelf
+from ecrm_privacy.vocabulary import Answer
+from ecrm_privacy.web.limits import Rates, client_address, networks
+
+CHOICE_COOKIE = "ecrm_choice"
+CHOICE_MAX_AGE_S = 180 * 86400
+SESSION_MAX_AGE_S = 395 * 86400
+KEY_CHARS_MIN, KEY_CHARS_MAX = 16, 64
+
+T = TypeVar("T")
+AnyRequest = Request[Any, Any, State]
+Connection = ASGIConnection[Any, Any, Any, State]
+
+
+class PlainCookie(Cookie):
+    """A cookie whose value goes out as it is: the framework would put quotes around an `@`, and scripts read them."""
+
+    def to_header(self, header: str = "Set-Cookie:") -> str:
+        """Return the header's text (RFC 6265, section 4.1)."""
+        parts = [f"{self.key}={self.value}", f"Max-Age={self.max_age}", f"Path={self.path}", "SameSite=Lax"]
+        if self.domain:
+            parts.append(f"Domain={self.domain}")
+        parts += ["Secure"] if self.secure else []
+        parts += ["HttpOnly"] if self.httponly else []
+        return f"{header} {'; '.join(parts)}".strip()
+
+
+class Hallway:
+    """Reads requests for the surfaces; made once by the composition root."""
+
+    def __init__(self, config: Config, shelf: Shelf) -> None:
+        self._config = config
+        self._shelf = shelf
+        self._trusted = networks(config.trusted_proxies)
+        self._rates = Rates(config.yes_per_minute_subject, config.yes_per_minute_address)
+        self.session_cookie = "__Host-ecrm" if config.is_https else "ecrm"
+
+    @property
+    def bundle(self) -> Bundle:
+        """The policy in force when this worker last looked. Raises Unavailable before it ever did."""
+        if self._shelf.latest is None:
+            raise Unavailable("no policy is active")
+        return self._shelf.latest
+
+    def caller(self, request: Connection) -> Caller:
+        """Return whom the session cookie names."""
+        token = request.cookies.get(self.session_cookie)
+        return Caller(token_hash=hash_token(token) if token else None)
+
+    def signals(self, request: Connection) -> Signals:
+        """Return what came with the request and can only narrow."""
+        regime = self.bundle.jurisdiction(self.region(request)).regime
+        gpc = request.headers.get("sec-gpc") == "1"
+        text = request.cookies.get(CHOICE_COOKIE) or request.headers.get("ecrm-choice")
+        if not text:
+            return Signals(regime, gpc)
+        made = choice.parse(self.bundle, text)
+        if made is None:
+            return Signals(regime, gpc, closed_all=True)
+        return Signals(regime, gpc, made.no_here, answered=made.notice)
+
+    def region(self, request: Connection) -> str:
+        """Return the region a trusted proxy named, else the site's jurisdiction."""
+        header = self._config.region_header
+        if header and (named := request.headers.get(header)) and self._config.trusted_proxies:
+            return named.lower()
+        return self.bundle.sites[self.site(request)].jurisdiction
+
+    def site(self, request: Connection) -> str:
+        """Return the site whose origins hold the caller's; the first one for our own pages."""
+        origin = request.headers.get("origin", "")
+        sites = self.bundle.sites
+        for name, site in sites.items():
+            if origin in site.origins or origin in self._config.site_origins.get(name, ()):
+                return name
+        return next(iter(sites))
+
+    def locale(self, request: Connection) -> str:
+        """Return the language of the answer: `?locale=` if the site has it, else by Accept-Language."""
+        locales = self.bundle.sites[self.site(request)].locales
+        wanted = request.query_params.get("locale", "")
+        return wanted if wanted in locales else negotiate(request.headers.get("accept-language", ""), locales)
+
+    def where(self, request: Connection) -> Where:
+        """Return site, locale and jurisdiction of the notice this visitor sees."""
+        law = self.bundle.jurisdiction(self.region(request))
+        return Where(self.site(request), self.locale(request), law.name)
+
+    def count_yes(self, request: Connection, caller: Caller, said: Said) -> None:
+        """Count a request that says yes to something. Raises TooMany; a no is never counted."""
+        if any(answer.answer is Answer.GIVEN for answer in said.answers):
+            self._rates.count_yes(caller.token_hash, client_address(request.scope, self._trusted))
+
+    def site_origins(self) -> frozenset[str]:
+        """Return every origin that a site's pages may call from."""
+        if self._shelf.latest is None:
+            return frozenset()
+        named = (origin for site in self._shelf.latest.sites.values() for origin in site.origins)
+        return frozenset((*named, *(origin for origins in self._config.site_origins.values() for origin in origins)))
+
+    def session(self, token: str) -> Cookie:
+        """Return the cookie that names a session."""
+        return self._cookie(self.session_cookie, token, SESSION_MAX_AGE_S, httponly=True)
+
+    def no_session(self) -> Cookie:
+        """Return the cookie that ends a session in this browser."""
+        return self._cookie(self.session_cookie, "", 0, httponly=True)
+
+    def choice(self, text: str, site: str) -> Cookie:
+        """Return the cookie that says what this browser chose; empty text removes it."""
+        domain = self.bundle.sites[site].cookie_domain or None
+        return self._cookie(CHOICE_COOKIE, text, CHOICE_MAX_AGE_S if text else 0, httponly=False, domain=domain)
+
+    def _cookie(self, key: str, value: str, max_age_s: int, *, httponly: bool, domain: str | None = None) -> Cookie:
+        return PlainCookie(
+            key=key, value=value, max_age=max_age_s, path="/", secure=self._config.is_https, httponly=httponly,
+            samesite="lax", domain=domain,
+        )  # fmt: skip
+
+
+def idempotency_key(text: str | None) -> str:
+    """Return a usable Idempotency-Key. Raises KeyMissing for none, or one outside 16 to 64 characters."""
+    if text is None or not KEY_CHARS_MIN <= len(text) <= KEY_CHARS_MAX or not text.isascii():
+        raise KeyMissing
+    return text
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """Decode JSON strictly into `kind`. Raises msgspec.DecodeError, which names the place and never the value."""
+    return msgspec.json.decode(body, type=kind)

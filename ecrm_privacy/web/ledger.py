@@ -1,0 +1,35 @@
+"""The public side of the log: its key, its checkpoint, and our own acts."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+
+class PublicLog(msgspec.Struct, frozen=True):
+    """What of the log is public: `vkey` (signed-note), a signed checkpoint, and {payload, open} of our own acts."""
+
+    vkey: str
+    checkpoint: Callable[[], Awaitable[str]]
+    statement: Callable[[int], Awaitable[dict[str, str]]]
+
+
+@get("/ledger/key", media_type=MediaType.TEXT)
+async def key(public_log: NamedDependency[PublicLog]) -> Response[str]:
+    """The log's verifier key (C2SP signed-note vkey)."""
+    return Response(public_log.vkey + "\n", media_type=MediaType.TEXT, headers={"Cache-Control": "public, max-age=60"})
+
+
+@get("/ledger/checkpoint", media_type=MediaType.TEXT)
+async def checkpoint(public_log: NamedDependency[PublicLog]) -> Response[str]:
+    """The public checkpoint (C2SP tlog-checkpoint); it moves at a steady pace, so that it tells nobody's moment."""
+    note = await public_log.checkpoint()
+    return Response(note, media_type=MediaType.TEXT, headers={"Cache-Control": "public, max-age=1"})
+
+
+@get("/ledger/statement/{leaf_index:int}")
+async def statement(leaf_index: FromPath[int], public_log: NamedDependency[PublicLog]) -> dict[str, str]:
+    """`{payload, open}` of an act of our own, such as the activation of a policy."""
+    return await public_log.statement(leaf_index)

@@ -1,0 +1,171 @@
+"""What the preferences page and a receipt say, put into words from permissions and the policy. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from babel.dates import format_date, format_datetime
+
+from ecrm_privacy.consent.receipts import Act, Receipt
+from ecrm_privacy.consent.standing import PermissionRow, Standing, purpose_rule
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
+from ecrm_privacy.vocabulary import Answer, Category, Purpose
+
+Words = Mapping[str, str]
+
+
+def day_text(day: date, locale: str) -> str:
+    """Return a day as people of `locale` write it."""
+    return str(format_date(day, "long", locale=locale))
+
+
+def moment_text(moment: datetime, locale: str) -> str:
+    """Return a moment (UTC) as people of `locale` write it."""
+    return f"{format_datetime(moment, 'long', locale=locale)}"
+
+
+def rows(
+    shown: NoticePayload, standing: Standing, permitted: Sequence[PermissionRow], t: Words
+) -> list[dict[str, Any]]:
+    """Return one row per purpose of the notice, with its channels and recipients."""
+    by_rule = {(row.purpose, row.channel or "", row.recipient or ""): row for row in permitted}
+    return [_row(purpose, by_rule, standing, t, shown.notice.locale) for purpose in shown.purposes]
+
+
+def _row(
+    purpose: PurposeShown, by_rule: Mapping[Any, PermissionRow], standing: Standing, t: Words, locale: str
+) -> dict[str, Any]:
+    permission = by_rule[purpose.purpose, "", ""]
+    said = standing.speaker.statuses.get(purpose_rule(purpose.purpose)) if standing.speaker else None
+    return {
+        "purpose": purpose.purpose,
+        "name": purpose.name,
+        "text": purpose.text,
+        "benefit": purpose.benefit,
+        "categories": [category.name for category in purpose.categories],
+        "retention": purpose.retention,
+        "basis": purpose.basis,
+        "required": purpose.required,
+        "since_text": t["since"].format(day=day_text(said.since, locale)) if said else "",
+        **_answer(permission, t),
+        "channels": [
+            {"channel": each.channel, "name": each.name, **_answer(by_rule[purpose.purpose, each.channel, ""], t)}
+            for each in purpose.channels
+            if each.own_yes
+        ],
+        "recipients": [
+            {"recipient": each.recipient, "name": each.name, **_answer(by_rule[purpose.purpose, "", each.recipient], t)}
+            for each in purpose.recipients
+            if each.own_yes
+        ],
+    }
+
+
+def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
+    return {
+        "allowed": permission.allowed,
+        "status": permission.status,
+        "status_text": t[f"status_{permission.status}"],
+        "because_text": t.get(f"because_{permission.because}", ""),
+        "next_answer": str(Answer.WITHDRAWN if permission.allowed else Answer.GIVEN),
+    }
+
+
+def known(bundle: Bundle, locale: str, profile: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Return what is known about a subject, by category."""
+    return [
+        {
+            "category": category,
+            "name": bundle.categories[Category(category)].texts[locale].name,
+            "fields": [{"field": field.replace("_", " "), "value": value} for field, value in fields.items()],
+        }
+        for category, fields in profile.items()
+        if category in bundle.categories
+    ]
+
+
+def acts(found: Sequence[Act], bundle: Bundle, locale: str, t: Words) -> list[dict[str, Any]]:
+    """Return one line per act of the subject."""
+    return [
+        {
+            "at_text": moment_text(act.event.event_time, locale),
+            "summary": ", ".join(
+                dict.fromkeys(
+                    f"{purpose_name(bundle, change.purpose, locale)}: {t.get(f'answer_{change.status}', change.status)}"
+                    for change in act.event.changes
+                    if not change.channel and not change.recipient
+                )
+            )
+            or t[f"method_{act.event.method}"],
+            "leaf_index": act.leaf_index,
+        }
+        for act in found
+    ]
+
+
+def purpose_name(bundle: Bundle, purpose: str, locale: str) -> str:
+    """Return a purpose's name for people; a purpose that the policy dropped keeps its word."""
+    document = bundle.purposes.get(Purpose(purpose))
+    return document.texts[locale].name if document else purpose
+
+
+def receipt(found: Receipt, receipt_id: str, bundle: Bundle, locale: str, t: Words) -> dict[str, Any]:
+    """Return what the receipt page says."""
+    note = found.proof.rpartition("\n\n\N{EM DASH}")[0].split("\n")
+    return {
+        "receipt_id": receipt_id,
+        "when_text": moment_text(found.event.event_time, locale),
+        "notice": found.event.notice,
+        "method_text": t[f"method_{found.event.method}"],
+        "changes": [
+            {
+                "name": " · ".join(
+                    part
+                    for part in (purpose_name(bundle, change.purpose, locale), change.channel, change.recipient)
+                    if part
+                ),
+                "answer_text": t.get(f"answer_{change.status}", change.status),
+                "until_text": t["until"].format(day=day_text(change.until, locale)) if change.until else "",
+            }
+            for change in found.event.changes
+        ],
+        "leaf_index": found.leaf_index,
+        "origin": note[-3] if len(note) >= 3 else "",
+        "tree_size": note[-2] if len(note) >= 3 else "",
+        "root_hash": note[-1],
+        "payload": found.payload.decode(),
+        "json_url": f"/v1/receipts/{receipt_id}",
+        "text_url": f"/receipts/{receipt_id}.tlog-proof",
+        "file_name": f"receipt-{found.leaf_index}.tlog-proof",
+    }
+
+
+def sections(package: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return an export as headed tables: one section per holder, one table per list or mapping in it."""
+    made: list[dict[str, Any]] = []
+    for subject in package["about_you"]:
+        for holder, held in subject.items():
+            parts = held.items() if isinstance(held, Mapping) else [("", held)]
+            tables = [table for name, part in parts if (table := _table(str(name), part)) is not None]
+            made.append({"name": holder.replace("_", " ").capitalize(), "text": "", "tables": tables})
+    return made
+
+
+def _table(name: str, part: Any) -> dict[str, Any] | None:
+    """A list of mappings becomes a table with their keys as columns; a mapping becomes one with two columns."""
+    if not part:
+        return None
+    if isinstance(part, Mapping):
+        return {"name": name, "columns": ["", ""], "rows": [[key, _cell(value)] for key, value in part.items()]}
+    if isinstance(part, list) and all(isinstance(line, Mapping) for line in part):
+        columns = list(dict.fromkeys(key for line in part for key in line))
+        return {"name": name, "columns": columns, "rows": [[_cell(line.get(key)) for key in columns] for line in part]}
+    return {"name": name, "columns": [""], "rows": [[_cell(part)]]}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping | list):
+        return msgspec.json.encode(value).decode()
+    return "" if value is None else str(value)

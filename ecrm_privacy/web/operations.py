@@ -1,0 +1,79 @@
+"""For machines and operators: health, the script, static files' frame, Global Privacy Control."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from ecrm_privacy.errors import NotKnown
+from ecrm_privacy.web.pages import STATIC
+
+GPC_SINCE = "2026-11-22"
+
+
+class Health(msgspec.Struct, frozen=True):
+    """What readiness looks at: each check returns None, or what is missing."""
+
+    checks: dict[str, Callable[[], Awaitable[str | None]]]
+
+
+@get("/health/live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@get("/health/ready")
+async def ready(health: NamedDependency[Health]) -> Response[dict[str, Any]]:
+    """The service can take answers; says what is missing where it cannot."""
+    missing = {name: found for name, check in health.checks.items() if (found := await check()) is not None}
+    body: dict[str, Any] = {"status": "missing" if missing else "ready", "missing": missing}
+    return Response(body, status_code=503 if missing else 200)
+
+
+@get("/.well-known/gpc.json")
+async def gpc() -> Response[dict[str, Any]]:
+    """We honour Global Privacy Control."""
+    return Response({"gpc": True, "lastUpdate": GPC_SINCE}, headers={"Cache-Control": "public, max-age=86400"})
+
+
+class Script(msgspec.Struct, frozen=True):
+    """The browser's script and its name by content."""
+
+    body: bytes
+    hashed_name: str
+
+
+def read_script() -> Script:
+    """Read `/ecrm.js` once."""
+    body = (STATIC / "ecrm.js").read_bytes()
+    return Script(body, f"ecrm.{hashlib.sha256(body).hexdigest()[:16]}.js")
+
+
+SCRIPT_HEADERS = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
+
+
+@get("/ecrm.js")
+async def script(embed: NamedDependency[Script]) -> Response[bytes]:
+    """The script under its own name, cached for a short time."""
+    return _script(embed, "public, max-age=300")
+
+
+@get("/assets/{name:str}")
+async def hashed_script(name: FromPath[str], embed: NamedDependency[Script]) -> Response[bytes]:
+    """The script under the name of its content, cached for good."""
+    if name != embed.hashed_name:
+        raise NotKnown
+    return _script(embed, "public, max-age=31536000, immutable")
+
+
+def _script(embed: Script, caching: str) -> Response[bytes]:
+    return Response(
+        embed.body,
+        media_type="text/javascript; charset=utf-8",
+        headers={"Cache-Control": caching, **SCRIPT_HEADERS},
+    )

@@ -1,0 +1,212 @@
+"""Our own pages: preferences, a receipt, a request, the copy of one's data. All work without scripts."""
+
+import secrets
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from ecrm_privacy.consent.answer import answer_due
+from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where, hash_token
+from ecrm_privacy.consent.links import Links
+from ecrm_privacy.consent.receipts import Receipts
+from ecrm_privacy.consent.standing import permissions
+from ecrm_privacy.errors import NotKnown
+from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.policy import choice
+from ecrm_privacy.rights.desk import RightsDesk
+from ecrm_privacy.vocabulary import RightKind
+from ecrm_privacy.web import letter
+from ecrm_privacy.web.answers import form, is_uuid, local, receipt_bytes, said_by_form, set_cookies
+from ecrm_privacy.web.hallway import AnyRequest, Hallway, idempotency_key
+from ecrm_privacy.web.pages import Pages
+from ecrm_privacy.web.texts import texts
+
+
+class Desks(msgspec.Struct, frozen=True):
+    """What the preferences page needs of the house."""
+
+    desk: ConsentDesk
+    receipts: Receipts
+    rights: RightsDesk
+    links: Links
+    hallway: Hallway
+    pages: Pages
+
+
+async def _letter(desks: Desks, caller: Caller, signals: Signals, where: Where, flash: Any = None) -> Response[str]:
+    standing = await desks.desk.standing(caller)
+    bundle, t = standing.bundle, texts(where.locale)
+    shown = desks.desk.notice(bundle, where.site, where.locale, where.jurisdiction)
+    profile = await desks.rights.profile(caller)
+    return desks.pages.page(
+        "preferences.html",
+        t=t,
+        locale=where.locale,
+        notice=shown.notice,
+        rows=letter.rows(shown, standing, permissions(standing, signals), t),
+        known=letter.known(bundle, where.locale, profile),
+        receipts=letter.acts(await desks.receipts.mine(standing), bundle, where.locale, t),
+        flash=flash,
+        gpc=signals.gpc,
+        signed_in={"name": profile.get("contact", {}).get("name", "—")} if standing.account else None,
+        idempotency_key=secrets.token_urlsafe(24),
+        answer_due=answer_due(standing, signals),
+    )
+
+
+@get("/preferences")
+async def preferences(
+    desks: NamedDependency[Desks],
+    caller: NamedDependency[Caller],
+    signals: NamedDependency[Signals],
+    where: NamedDependency[Where],
+) -> Response[str]:
+    """What we do with your data, and your say about each of it."""
+    return await _letter(desks, caller, signals, where)
+
+
+@post("/preferences", status_code=200)
+async def prefer(
+    request: AnyRequest,
+    desks: NamedDependency[Desks],
+    caller: NamedDependency[Caller],
+    signals: NamedDependency[Signals],
+    where: NamedDependency[Where],
+) -> Response[Any]:
+    """Record a change and show the page as it is now; with `return_to`, 303 back there."""
+    body = await request.body()
+    fields = form(body)
+    said = said_by_form(fields, desks.hallway.bundle, where)
+    key = own_key(fields, body)
+    taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body)
+    if "return_to" in fields:
+        reply: Response[Any] = Redirect(local(fields["return_to"]), status_code=303)
+    else:
+        caller = Caller(hash_token(taken.session_token)) if taken.session_token else caller
+        undo = {
+            f"answer.{answer.purpose}": "withdrawn" if answer.answer == "given" else "given" for answer in said.answers
+        }
+        flash = {
+            "text": texts(where.locale)["saved"],
+            "receipt_url": f"/receipts/{taken.receipt_id}",
+            "undo": [{"name": name, "value": value} for name, value in undo.items()] if len(undo) == 1 else None,
+        }
+        reply = await _letter(desks, caller, after(signals, taken, desks.hallway), where, flash)
+    set_cookies(reply, taken, desks.hallway, where)
+    return reply
+
+
+def own_key(fields: dict[str, str], body: bytes) -> str:
+    """Return the key of one press of one button of a page that has several: its hidden key and what was pressed."""
+    return sha256(idempotency_key(fields.get("idempotency_key")).encode() + body).hexdigest()
+
+
+def after(signals: Signals, taken: Taken, hallway: Hallway) -> Signals:
+    """Return the signals as this browser will send them from now on."""
+    made = choice.parse(hallway.bundle, taken.choice)
+    closed = made.no_here if made else signals.closed
+    return msgspec.structs.replace(
+        signals, closed=closed, closed_all=False, answered=made.notice if made else signals.answered
+    )
+
+
+@post("/preferences/rights", status_code=303)
+async def exercise(
+    request: AnyRequest,
+    desks: NamedDependency[Desks],
+    caller: NamedDependency[Caller],
+    where: NamedDependency[Where],
+) -> Response[Any]:
+    """The buttons "download my data" and "delete me"."""
+    body = await request.body()
+    fields = form(body)
+    right = RightKind.ERASURE if fields.get("right") == "erasure" else RightKind.ACCESS
+    made = await desks.rights.request(caller, right, idempotency_key=own_key(fields, body), body=body)
+    if not made.erased:
+        return Redirect(f"/requests/{made.request_id}/copy", status_code=303)
+    return gone(desks, where, erased=True, request_url=f"/requests/{made.request_id}")
+
+
+def gone(desks: Desks, where: Where, *, erased: bool, request_url: str = "") -> Response[str]:
+    """The last page of a session: our cookies go with it."""
+    reply = desks.pages.page(
+        "erased.html", t=texts(where.locale), locale=where.locale, erased=erased, request_url=request_url
+    )
+    reply.status_code = 200
+    reply.set_cookie(desks.hallway.no_session())
+    reply.set_cookie(desks.hallway.choice("", where.site))
+    return reply
+
+
+@post("/preferences/forget", status_code=200)
+async def forget(
+    desks: NamedDependency[Desks], caller: NamedDependency[Caller], where: NamedDependency[Where]
+) -> Response[str]:
+    """Forget this browser: sign out, and erase what only its cookie can reach."""
+    await desks.rights.forget_browser(caller)
+    await desks.links.sign_out(caller)
+    return gone(desks, where, erased=False)
+
+
+@get("/receipts/{name:str}")
+async def receipt_page(
+    name: FromPath[str], desks: NamedDependency[Desks], where: NamedDependency[Where]
+) -> Response[str]:
+    """One receipt to read, or, as `….tlog-proof`, to keep."""
+    receipt_id, dot, kind = name.partition(".")
+    if dot and kind != "tlog-proof":
+        raise NotKnown
+    found = await desks.receipts.of(receipt_bytes(receipt_id))
+    if dot:
+        return Response(found.proof, media_type=MediaType.TEXT)
+    t = texts(where.locale)
+    words = letter.receipt(found, receipt_id, desks.hallway.bundle, where.locale, t)
+    return desks.pages.page("receipt.html", t=t, locale=where.locale, receipt=words)
+
+
+@get("/receipts/check")
+async def check_page(
+    desks: NamedDependency[Desks], where: NamedDependency[Where], log_key: NamedDependency[str]
+) -> Response[str]:
+    """Checks a receipt in the browser."""
+    return desks.pages.page("receipts_check.html", t=texts(where.locale), locale=where.locale, vkey=log_key)
+
+
+@get("/requests/{request_id:str}")
+async def request_page(
+    request_id: FromPath[str], desks: NamedDependency[Desks], where: NamedDependency[Where]
+) -> Response[str]:
+    """How a request stands."""
+    row = await desks.rights.status(is_uuid(request_id))
+    t = texts(where.locale)
+    words = {
+        "title": t[f"right_{row.kind}"],
+        "status_text": t[f"request_{row.status}"],
+        "received_text": letter.day_text(row.received, where.locale),
+        "due_text": letter.day_text(row.expected_by, where.locale),
+        "certificate": row.certificate or "",
+    }
+    return desks.pages.page("rights.html", t=t, locale=where.locale, rights_request=words)
+
+
+@get("/requests/{request_id:str}/copy")
+async def copy_page(
+    request_id: FromPath[str],
+    desks: NamedDependency[Desks],
+    caller: NamedDependency[Caller],
+    where: NamedDependency[Where],
+) -> Response[str]:
+    """The copy of one's data, to read."""
+    package = await desks.rights.export(is_uuid(request_id), caller)
+    t = texts(where.locale)
+    words = {
+        "day_text": letter.day_text(package["made"], where.locale),
+        "json_url": f"/v1/rights-requests/{request_id}/export",
+        "sections": letter.sections(package),
+    }
+    return desks.pages.page("export.html", t=t, locale=where.locale, export=words)
