@@ -215,7 +215,8 @@ function track(event) {
 
 function flush() {
   if (!loaded) return;
-  const batch = queue.filter(({ type }) => allowed(events[type] || "remember")).slice(-500);
+  const purpose = (type) => events[type] || (/^(purchase|return)$/.test(type) ? "order" : "remember");
+  const batch = queue.filter(({ type }) => allowed(purpose(type))).slice(-500);
   queue = [];
   if (batch.length) post("/v1/events", { events: batch }).catch(() => queue.push(...batch));
 }
