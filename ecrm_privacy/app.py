@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar
+from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
 from ecrm_privacy import __version__, shipped
@@ -60,13 +62,14 @@ from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
 from ecrm_privacy.web.operations import Health, Script, read_script
-from ecrm_privacy.web.pages import Pages
+from ecrm_privacy.web.pages import STATIC, Pages
 from ecrm_privacy.web.preferences import Desks
 from ecrm_privacy.web.problems import handle
 from ecrm_privacy.web.tokens import SignInTokens
 
 ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
 UPKEEP_S = 3600.0
+STATIC_AGE_S = 300
 
 
 class House(msgspec.Struct, frozen=True):
@@ -314,7 +317,7 @@ SURFACES: tuple[ControllerRouterHandler, ...] = (
     preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget, preferences.receipt_page,
     preferences.check_page, preferences.request_page, preferences.copy_page,
     ledger.key, ledger.checkpoint, ledger.statement,
-    operations.live, operations.ready, operations.gpc, operations.script, operations.hashed_script,
+    operations.live, operations.ready, operations.problem, operations.gpc, operations.script, operations.hashed_script,
 )  # fmt: skip
 
 
@@ -331,7 +334,16 @@ def build_app(house: House) -> Edges:
     for name in ("caller", "signals", "locale", "where"):
         dependencies[name] = Provide(getattr(house.hallway, name), sync_to_thread=False)
     app = Litestar(
-        route_handlers=[*SURFACES, *(handler for plugin in house.plugins for handler in plugin.route_handlers)],
+        route_handlers=[
+            *SURFACES,
+            create_static_files_router(
+                path="/static",
+                directories=[STATIC, *(folder for plugin in house.plugins for folder in plugin.static)],
+                cache_control=CacheControlHeader(public=True, max_age=STATIC_AGE_S),
+                include_in_schema=False,
+            ),
+            *(handler for plugin in house.plugins for handler in plugin.route_handlers),
+        ],
         dependencies=dependencies,
         exception_handlers={Exception: handle},
         openapi_config=OpenAPIConfig(title="ecrm", version=__version__, path="/schema"),

@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         one = verb(name, run, text, f"ecrm policy {name} policies", policy)
         one.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
 
-    one = verb("verify", verbs.ledger_verify, "check the whole log from its leaves up, or one receipt", "ecrm ledger verify",
+    one = verb("verify", verbs.ledger_verify, "check the whole log, or one receipt", "ecrm ledger verify",
                group("ledger", "the log of what people said"))  # fmt: skip
     one.add_argument("url", nargs="?", help="base address of a service whose key to use (for --receipt)")
     one.add_argument("--receipt", type=Path, help="check this receipt instead, offline")

@@ -18,8 +18,8 @@ from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.verbs import importers, put_in_force, say, show_report, take_file
 
 SCOPES = (
-    "subjects:write", "consent:write", "consent:read", "slots:read", "contacts:write", "catalogue:write", "events:write",
-    "consent:import", "rights:write",
+    "subjects:write", "consent:write", "consent:read", "slots:read", "contacts:write", "catalogue:write",
+    "events:write", "consent:import", "rights:write",
 )  # fmt: skip
 FILES = (("items", "items"), ("subjects", "customers"), ("answers", "answers"), ("events", "events"))
 

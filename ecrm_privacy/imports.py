@@ -81,7 +81,7 @@ def note_job(import_id: bytes, kind: str, seed: bytes, done: int, report: str) -
 
 
 def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the numbered rows of a CSV, NDJSON (each also gzipped) or Parquet file. Raises Malformed for another kind."""
+    """Yield the numbered rows of a CSV, NDJSON (also gzipped) or Parquet file. Raises Malformed for another kind."""
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         yield from _parquet(path)

@@ -165,9 +165,7 @@ def ledger_verify(config: Config, given: Namespace) -> int:
     if given.receipt is not None:
         return _verify_receipt(given)
     if given.url is not None:
-        say(
-            "This service publishes its checkpoint, not its entries: give --receipt FILE, or verify beside the database."
-        )
+        say("This service publishes its checkpoint, not its entries: give --receipt FILE, or leave out the URL.")
         return 2
     keyring = load_keyring(config)
 

@@ -1,7 +1,7 @@
 """The keys and pseudonyms that follow from what a subject said.
 
-A subject that may be remembered gets a key for each kind of behaviour, and its pseudonym is registered with the purposes
-it may serve. Everything here is an effect: it happens in the transaction of the answer, or not at all.
+A subject that may be remembered gets a key for each kind of behaviour, and its pseudonym is registered with the
+purposes it may serve. Everything here is an effect: it happens in the transaction of the answer, or not at all.
 """
 
 from collections.abc import Mapping, Sequence

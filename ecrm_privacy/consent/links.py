@@ -1,7 +1,7 @@
 """Signing in and out: how a browser's own answers and an account's meet.
 
-Per purpose the account's answer counts. A browser's no is carried over where the account never answered; its yes goes on
-counting in this browser alone. A merge never widens: history joins only where both sides allow keeping it, and it joins
+Per purpose the account's answer counts. A browser's no is carried over where the account never answered; its yes goes
+on counting in this browser alone. A merge never widens: history joins only where both sides allow keeping it, and it joins
 by handing over its key, so that not a single row of behaviour moves.
 """
 
@@ -95,8 +95,8 @@ class Links:
         effects += [*moves, store.open_session(hash_token(token), browser, after.subject)]
         if before is None or made or handed:
             entry, _ = self._desk.entry(
-                standing, before, after, made, kind=EventKind.ANSWER, method=ExpressionMethod.CARRIED, notice=carried.notice,
-                where=where, effects=tuple(effects), handed_over=handed, beside=standing.browser,
+                standing, before, after, made, kind=EventKind.ANSWER, method=ExpressionMethod.CARRIED,
+                notice=carried.notice, where=where, effects=tuple(effects), handed_over=handed, beside=standing.browser,
             )  # fmt: skip
             outcome = (await self._desk.append([entry]))[0]
             if isinstance(outcome, StaleSubject) or _name_taken(outcome):

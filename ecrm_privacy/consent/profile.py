@@ -69,7 +69,7 @@ class Profiles:
     def _prepare(
         self, profile: Profile, standing: Standing, signals: Signals, where: Where
     ) -> tuple[Entry | None, list[Effect], int]:
-        """Return the entry that makes a new subject known (None for a known one), the effects, and the dropped fields."""
+        """Return the entry that makes a new subject known (or None), the effects, and the dropped fields."""
         before = standing.account
         view = before or SubjectView(SubjectId(uuid4()), regime=signals.regime)
         view = view if view.regime else msgspec.structs.replace(view, regime=signals.regime)

@@ -51,7 +51,8 @@ def views(subjects: Sequence[UUID]) -> Query[ViewRow]:
         "select a.subject, t.regime, t.restricted, t.adult_from, t.gpc, t.leaf_index as seen,"
         " (select array_agg((c.purpose, c.channel, c.recipient, c.status, c.notice, c.since, c.until))"
         "    from ecrm.consent_status c where c.subject = a.subject) as statuses,"
-        " (select array_agg((k.category, k.version, k.wrapped)) from ecrm.subject_key k where k.subject = a.subject) as keys"
+        " (select array_agg((k.category, k.version, k.wrapped)) from ecrm.subject_key k"
+        "    where k.subject = a.subject) as keys"
         " from unnest($1::uuid[]) a(subject) left join ecrm.subject_state t on t.subject = a.subject",
         (list(subjects),),
         ViewRow,

@@ -35,8 +35,8 @@ PORT = 5432
 SOCKET_PATH_BYTES_MAX = 103
 """`sun_path` holds 104 bytes on macOS and 108 on Linux, with a final zero."""
 LOG_BYTES_MAX = 10_000_000
-RESTART_S, RESTART_S_MAX, STEADY_S = 0.1, 5.0, 60.0
-"""A crashed server is started again after this pause, doubled up to the second unless it had run for the third."""
+RESTART_S, RESTART_S_MAX = 0.1, 5.0
+"""A crashed server is started again after the first pause; while starts fail (disk full), it doubles to the second."""
 STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 """Fast shutdown, then two that the next start recovers from; each with its seconds."""
 
@@ -143,15 +143,13 @@ class EmbeddedPostgres:
 
     def _keep(self) -> None:
         """Run the server, and again whenever it ends by anything but `stop`; only the first start may fail for good."""
-        served, pause_s = False, 0.0
+        served_ever, pause_s = False, 0.0
         while not self._stopping.wait(pause_s):
-            began_s = time.monotonic()
-            served = self._serve(after_crash=served) or served
-            if not served:
+            served = self._serve(after_crash=served_ever)
+            served_ever = served_ever or served
+            if not served_ever:
                 return
-            pause_s = (
-                RESTART_S if time.monotonic() - began_s > STEADY_S else min(pause_s * 2 or RESTART_S, RESTART_S_MAX)
-            )
+            pause_s = RESTART_S if served else min(pause_s * 2, RESTART_S_MAX)
 
     def _serve(self, *, after_crash: bool) -> bool:
         """Run the server to its end and tell whether it ever took connections."""

@@ -18,9 +18,10 @@ class JobRow(msgspec.Struct, frozen=True):
 
 
 def enqueue(kind: str, payload: msgspec.Struct, *, after_days: int = 0) -> Effect:
-    """Owe a job of `kind`, due now or `after_days` from now."""
+    """Owe a job of `kind`, due now, or at the end of the day `after_days` from now: no exact time beside a pseudonym."""
     return Query(
-        "insert into ecrm.job (job_id, kind, payload, due) values ($1, $2, $3, now() + make_interval(days => $4))",
+        "insert into ecrm.job (job_id, kind, payload, due)"
+        " values ($1, $2, $3, case when $4::int = 0 then now() else current_date + $4::int + 1 end)",
         (uuid4(), kind, msgspec.json.encode(payload).decode(), after_days),
     )
 
@@ -45,7 +46,8 @@ def done(job_id: UUID) -> Effect:
 def retry(job_id: UUID, after_s: float, failed: str | None) -> Effect:
     """Put a job back for later, or keep it as a dead letter with the name of what stopped it."""
     return Query(
-        "update ecrm.job set leased_until = null, due = now() + make_interval(secs => $2), failed = $3 where job_id = $1",
+        "update ecrm.job set leased_until = null, due = now() + make_interval(secs => $2), failed = $3"
+        " where job_id = $1",
         (job_id, after_s, failed),
     )
 
@@ -62,7 +64,8 @@ def state() -> Query[QueueRow]:
     """Count what is due now and what failed for good."""
     return Query(
         "select count(*) filter (where failed is null and due <= now()) as due,"
-        " count(*) filter (where failed is not null) as failed, min(due) filter (where failed is null) as oldest from ecrm.job",
+        " count(*) filter (where failed is not null) as failed, min(due) filter (where failed is null) as oldest"
+        " from ecrm.job",
         (),
         QueueRow,
     )
@@ -94,7 +97,10 @@ def reply(key_mac: bytes) -> Query[ReplyRow]:
 
 
 def keep_reply(key_mac: bytes, body_mac: bytes, sealed: bytes, leaf_index: object) -> tuple[Effect, Effect]:
-    """Keep a reply with its entry's index for 24 hours (the hour rounded up); a key that is taken fails the entry, a dead one gives way."""
+    """Keep a reply with its entry's index for 24 hours, rounded up.
+
+    A key that is taken fails the entry, a dead one gives way.
+    """
     return (
         Query("delete from ecrm.reply where key_mac = $1 and expires <= now()", (key_mac,)),
         Query(

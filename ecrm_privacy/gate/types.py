@@ -59,4 +59,4 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 Admit = Callable[[Caller, Sequence[str], Signals], Awaitable[Mapping[str, Grant]]]
-"""`await admit(caller, need_names, signals)` gives one `Grant` per need; it never raises for doubt, it grants nothing."""
+"""`await admit(caller, need_names, signals)` gives one `Grant` per need; in doubt it grants nothing."""

@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 _ENTRY_AT_FAULT = frozenset({"22", "23", "42", "44", "54", "P0"})
 # An error of these classes at COMMIT means that the server rolled back; after any other the outcome is unknown.
 _ROLLED_BACK = _ENTRY_AT_FAULT | {"40"}
+_BY_LEAF_INDEX = frozenset({"ledger_entry_pkey", "body_pkey", "statement_pkey"})  # dense indexes never meet twice
 _TOO_SLOW = frozenset({"55P03", "57014"})  # a lock or a statement timed out: trying again would make all others wait
 
 
@@ -285,6 +286,8 @@ def _refusal_of(problem: Exception, state: str) -> Failure:
     constraint = getattr(problem, "constraint_name", None)
     if constraint == "reply_pkey":
         return KeyTaken("the Idempotency-Key was taken by an earlier entry")
+    if constraint in _BY_LEAF_INDEX:
+        return Tampered("the head of the log is behind its entries; verify the ledger")
     return EntryRefused(state or type(problem).__name__, constraint)
 
 

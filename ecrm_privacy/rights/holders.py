@@ -1,7 +1,7 @@
 """Who holds data about people. Every room that does registers one `Holder` in `app.py`; together they are complete.
 
-A test walks the schema: each table with a subject or pseudonym column is claimed by exactly one holder, so an export and
-an erasure cannot forget a table. Steps work in chunks, are idempotent, and run on the house's connection.
+A test walks the schema: each table with a subject or pseudonym column is claimed by exactly one holder, so an export
+and an erasure cannot forget a table. Steps work in chunks, are idempotent, and run on the house's connection.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

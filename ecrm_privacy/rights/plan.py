@@ -24,9 +24,9 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 STAYS = (
-    "Ledger leaves: salted commitments that name nobody and cannot be opened once their bodies are destroyed (GDPR 17(3)(e)).",
+    "Ledger leaves: salted commitments that name nobody and open no more once their bodies are destroyed (GDPR 17(3)(e)).",
     "Receipts that you saved: only you hold them.",
-    "Backups of sealed data: unreadable from the day the epoch key is destroyed; backups of behaviour: until they expire.",
+    "Backups: sealed data until the epoch key is destroyed, behaviour until the backup expires.",
 )
 
 

@@ -136,7 +136,8 @@ class SessionRow(msgspec.Struct, frozen=True):
 def sessions_of(subject: UUID) -> Query[SessionRow]:
     """Find the browsers that know a subject."""
     return Query(
-        "select seen, account is not null as signed_in from ecrm.session where browser = $1 or account = $1 order by seen",
+        "select seen, account is not null as signed_in from ecrm.session"
+        " where browser = $1 or account = $1 order by seen",
         (subject,),
         SessionRow,
     )

@@ -192,7 +192,8 @@ def destroy_subject(subject: SubjectId) -> tuple[Effect, Effect, Effect]:
 def register(pseudonyms: Sequence[Pseudonym], category: Category) -> Effect:
     """Register pseudonyms of keys that exist: after a hand-over, or when a yes is renewed after the history went."""
     return Query(
-        "insert into ecrm.pseudonym (pseudonym, category) select p, $2 from unnest($1::uuid[]) p on conflict do nothing",
+        "insert into ecrm.pseudonym (pseudonym, category) select p, $2 from unnest($1::uuid[]) p"
+        " on conflict do nothing",
         (list(pseudonyms), category),
     )
 
@@ -206,7 +207,8 @@ def mix() -> tuple[Effect, Effect]:
     return (
         Query(
             "update ecrm.pseudonym p set category = p.category"
-            " from (select pseudonym from ecrm.pseudonym order by pseudonym for update) o where o.pseudonym = p.pseudonym"
+            " from (select pseudonym from ecrm.pseudonym order by pseudonym for update) o"
+            " where o.pseudonym = p.pseudonym"
         ),
         Query(
             "update ecrm.pseudonym_use u set purpose = u.purpose"

@@ -7,6 +7,7 @@ is random: equal content is equal bytes.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from time import perf_counter
 from typing import Any
@@ -145,11 +146,13 @@ class Edges:
         """Return the whole body, or None if the client went away. Raises BodyTooLarge and BodyTooSlow."""
         most = ANSWER_BYTES_MAX if path in ANSWERS else BODY_BYTES_MAX
         announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > most:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._body_deadline_s):
+                    await _drain(receive)
+            raise BodyTooLarge
         try:
             async with asyncio.timeout(self._body_deadline_s):
-                if announced.isdigit() and int(announced) > most:
-                    await _drain(receive)
-                    raise BodyTooLarge
                 return await _read(receive, most)
         except TimeoutError:
             raise BodyTooSlow from None

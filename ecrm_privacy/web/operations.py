@@ -1,16 +1,17 @@
-"""For machines and operators: health, the script, static files' frame, Global Privacy Control."""
+"""For machines and operators: health, problems explained, the script, Global Privacy Control."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from ecrm_privacy.errors import NotKnown
 from ecrm_privacy.web.pages import STATIC
+from ecrm_privacy.web.problems import problem_page
 
 GPC_SINCE = "2026-11-22"
 
@@ -33,6 +34,12 @@ async def ready(health: NamedDependency[Health]) -> Response[dict[str, Any]]:
     missing = {name: found for name, check in health.checks.items() if (found := await check()) is not None}
     body: dict[str, Any] = {"status": "missing" if missing else "ready", "missing": missing}
     return Response(body, status_code=503 if missing else 200)
+
+
+@get("/problems/{name:str}", media_type=MediaType.HTML)
+async def problem(name: FromPath[str]) -> Response[str]:
+    """What a type of problem means and what to do about it."""
+    return Response(problem_page(name), media_type=MediaType.HTML, headers={"Cache-Control": "public, max-age=3600"})
 
 
 @get("/.well-known/gpc.json")
