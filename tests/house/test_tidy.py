@@ -26,19 +26,24 @@ EMPTY_NAMES = {
 }
 
 BROAD_EXCEPTS = {
-    "ecrm_privacy/database/coalesce.py::Coalescer._send": "whatever ends a batch is told to each who asked in it",
+    "ecrm_privacy/database/coalesce.py::Coalescer._serve": "whatever ends a batch is told to each who asked in it",
     "ecrm_privacy/delivery/jobs.py::Runner.step": "the edge of a job: logged by id, tried again, at last a dead letter",
+    "ecrm_privacy/ledger/writer.py::Writer._turn": "the edge of a turn: the writer goes on, and every caller is answered",
+    "ecrm_privacy/web/edges.py::Edges.__call__": "the edge of a request: logged by id, answered with a problem",
 }
 """`file::function` and why the edge of that job or request may catch everything."""
 
-ENVIRONMENT = {"ecrm_privacy/config.py": "the only reader of the environment"}
+ENVIRONMENT = {
+    "ecrm_privacy/config.py": "the only reader of settings",
+    "ecrm_privacy/processes.py": "the parent passes the environment on and hands each worker its task in it",
+}
 """Files that may look at the environment, and why."""
 
 SQL_HOMES = ("ecrm_privacy/sql.py", "ecrm_privacy/database/", "ecrm_privacy/ledger/verify.py")
 """Where SQL may stand besides `store.py`: the words themselves, roles and migrations, and the independent checker."""
 
 SQL = re.compile(
-    r"^\s*select\s|^\s*with\s+\w+\s+as\s*\(|\binsert\s+into\s+\w|\bdelete\s+from\s+\w|\bupdate\s+[\w.]+\s+set\b|\bselect\b[^.;]*\bfrom\b",
+    r"^\s*select\s(?!1$)|^\s*with\s+\w+\s+as\s*\(|\binsert\s+into\s+\w|\bdelete\s+from\s+\w|\bupdate\s+[\w.]+\s+set\b|\bselect\b[^.;]*\bfrom\b",
 )
 
 
