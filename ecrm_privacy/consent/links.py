@@ -1,8 +1,8 @@
 """Signing in and out: how a browser's own answers and an account's meet.
 
 Per purpose the account's answer counts. A browser's no is carried over where the account never answered; its yes goes
-on counting in this browser alone. A merge never widens: history joins only where both sides allow keeping it, and it joins
-by handing over its key, so that not a single row of behaviour moves.
+on counting in this browser alone. A merge never widens: history joins only where both sides allow keeping it, and it
+joins by handing over its key, so that not a single row of behaviour moves.
 """
 
 import secrets

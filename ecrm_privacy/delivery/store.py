@@ -18,7 +18,7 @@ class JobRow(msgspec.Struct, frozen=True):
 
 
 def enqueue(kind: str, payload: msgspec.Struct, *, after_days: int = 0) -> Effect:
-    """Owe a job of `kind`, due now, or at the end of the day `after_days` from now: no exact time beside a pseudonym."""
+    """Owe a job of `kind`, due now, or at the end of a day: no exact time stands beside a pseudonym for long."""
     return Query(
         "insert into ecrm.job (job_id, kind, payload, due)"
         " values ($1, $2, $3, case when $4::int = 0 then now() else current_date + $4::int + 1 end)",

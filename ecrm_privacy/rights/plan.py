@@ -24,7 +24,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 STAYS = (
-    "Ledger leaves: salted commitments that name nobody and open no more once their bodies are destroyed (GDPR 17(3)(e)).",
+    "Ledger leaves: salted commitments that name nobody; without their bodies nobody opens them (GDPR 17(3)(e)).",
     "Receipts that you saved: only you hold them.",
     "Backups: sealed data until the epoch key is destroyed, behaviour until the backup expires.",
 )

@@ -35,7 +35,7 @@ Connection = ASGIConnection[Any, Any, Any, State]
 class PlainCookie(Cookie):
     """A cookie whose value goes out as it is: the framework would put quotes around an `@`, and scripts read them."""
 
-    def to_header(self, header: str = "Set-Cookie:") -> str:
+    def to_header(self, *, header: str = "Set-Cookie:", **_: Any) -> str:
         """Return the header's text (RFC 6265, section 4.1)."""
         parts = [f"{self.key}={self.value}", f"Max-Age={self.max_age}", f"Path={self.path}", "SameSite=Lax"]
         if self.domain:
