@@ -30,8 +30,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $(READY)
 
+# RESET=1 forgets an earlier demo; a folder that is not a demo's stays as it is.
 demo: setup ## the demo shop: make demo [PORT=8000] [DATA=folder] [RESET=1]
-	@exec $(BIN)/ecrm demo --port $(PORT) $(if $(DATA),--data-dir "$(DATA)") $(if $(RESET),--reset)
+ifneq ($(RESET),)
+	@folder="$(or $(DATA),data/demo)"; \
+	if [ -f "$$folder/demo.json" ]; then rm -rf "$$folder"; \
+	elif [ -d "$$folder" ]; then echo "$$folder is not a demo's data; it stays as it is." >&2; exit 1; fi
+endif
+	@exec $(BIN)/ecrm demo --port $(PORT) $(if $(DATA),--data-dir "$(DATA)")
 
 test: setup ## everything that is tested: make test [ARGS="-k gate"]
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,10 +1,14 @@
 """The reference says what the code does."""
 
+import argparse
 import re
+from collections.abc import Iterator
 
 import msgspec
 
+from ecrm_privacy.cli import _parser
 from ecrm_privacy.config import Config
+from ecrm_privacy.mapping import FieldMapping, FieldRule
 from tests.house import source
 
 
@@ -16,3 +20,31 @@ def test_the_configuration_page_names_every_setting() -> None:
     assert rows.keys() == fields.keys()
     plain = {name: default for name, default in fields.items() if isinstance(default, bool | int | float)}
     assert {name: rows[name] for name in plain} == {name: f"`{str(value).lower()}`" for name, value in plain.items()}
+
+
+def test_the_command_line_page_explains_every_verb() -> None:
+    """The reference has a section for each verb, with its options and its example, and for no other."""
+    page = (source.ROOT / "docs/reference/cli.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## (ecrm .+)\n((?:(?!## ).*\n)*)", page, re.MULTILINE))
+    verbs = dict(_verbs("ecrm", _parser()))
+    assert sections.keys() == verbs.keys()
+    for name, parser in verbs.items():
+        options = {option for action in parser._actions for option in action.option_strings}
+        assert {option for option in options - {"-h", "--help", "--data-dir"} if option not in sections[name]} == set()
+        assert (parser.epilog or "").removeprefix("Example: ") in sections[name]
+
+
+def test_the_import_page_explains_every_rule() -> None:
+    """The page about imports names each key of a mapping file."""
+    page = (source.ROOT / "docs/how-to/import-your-data.md").read_text("utf-8")
+    keys = [field.name for kind in (FieldMapping, FieldRule) for field in msgspec.structs.fields(kind)]
+    assert [key for key in keys if not re.search(rf"`{key}`|^{key} = |^\[{key}\]", page, re.MULTILINE)] == []
+
+
+def _verbs(name: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    within = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not within:
+        yield name, parser
+    for action in within:
+        for word, inner in action.choices.items():
+            yield from _verbs(f"{name} {word}", inner)

@@ -28,7 +28,7 @@ EMPTY_NAMES = {
 BROAD_EXCEPTS = {
     "ecrm_privacy/database/coalesce.py::Coalescer._serve": "whatever ends a batch is told to each who asked in it",
     "ecrm_privacy/delivery/jobs.py::Runner.step": "the edge of a job: logged by id, tried again, at last a dead letter",
-    "ecrm_privacy/ledger/writer.py::Writer._turn": "the edge of a turn: the writer goes on, and every caller is answered",
+    "ecrm_privacy/ledger/writer.py::Writer._turn": "the edge of a turn: every caller is answered",
     "ecrm_privacy/web/edges.py::Edges.__call__": "the edge of a request: logged by id, answered with a problem",
 }
 """`file::function` and why the edge of that job or request may catch everything."""
