@@ -23,6 +23,7 @@ from litestar.types import ControllerRouterHandler
 
 from ecrm_privacy import __version__, shipped
 from ecrm_privacy.config import Config
+from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
@@ -57,14 +58,16 @@ from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vocabulary import EVIDENCE, SubjectId
-from ecrm_privacy.web import answers, ledger, operations, preferences, rights, session
+from ecrm_privacy.web import answers, ledger, operations, preferences, rights, servers, session
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
+from ecrm_privacy.web.limits import Rates
 from ecrm_privacy.web.operations import Health, Script, read_script
 from ecrm_privacy.web.pages import STATIC, Pages
 from ecrm_privacy.web.preferences import Desks
 from ecrm_privacy.web.problems import handle
+from ecrm_privacy.web.servers import Authorize, authorizer
 from ecrm_privacy.web.tokens import SignInTokens
 
 ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
@@ -96,6 +99,7 @@ class House(msgspec.Struct, frozen=True):
     health: Health
     embed: Script
     log_key: str
+    authorize: Authorize
     plugins: tuple[Any, ...] = ()
 
 
@@ -169,7 +173,8 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
         public_log=_public_log(acquire, log_signer, config.checkpoint_period_s), health=_health(acquire),
-        embed=read_script(), log_key=log_signer.vkey(), plugins=plugins,
+        embed=read_script(), log_key=log_signer.vkey(),
+        authorize=authorizer(Callers(acquire), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
 
 
@@ -313,6 +318,7 @@ def site_signals(house: House) -> Signals:
 SURFACES: tuple[ControllerRouterHandler, ...] = (
     answers.notice, answers.answer, answers.permitted, answers.my_receipts, answers.receipt,
     session.sign_in, session.sign_out,
+    servers.put_subject, servers.answer_elsewhere, servers.subject_permissions, servers.check_access,
     rights.request_right, rights.request_status, rights.export,
     preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget, preferences.receipt_page,
     preferences.check_page, preferences.request_page, preferences.copy_page,

@@ -69,11 +69,6 @@ def evidence_version(body: SealedBody) -> int:
     return envelope.key_version(body.wrapped_for_subject)
 
 
-def rewrap(old: SubjectKey, new: SubjectKey, wrapped_for_subject: bytes) -> bytes:
-    """Return the body key sealed for the owner that an evidence key was handed over to."""
-    return envelope.reseal(old, new, _FIELD, wrapped_for_subject)
-
-
 def _open(body_key: bytes, body: SealedBody) -> tuple[bytes, bytes]:
     if len(body_key) != aead.KEY_BYTES:
         raise Tampered("a body key has 32 bytes")

@@ -27,11 +27,6 @@ FILE_BYTES_MAX = 4096
 WRAPPED_BYTES = 66
 EPOCH = 1
 
-LOG_SIGNING_SEED = "log-signing-seed/v1"
-SESSION = "session/v1"
-REPLY = "reply/v1"
-ERASURE_JOURNAL = "erasure-journal/v1"
-
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None, "\n": None, "\r": None, "\t": None})
 _RECOVERY_CHECK_BYTES = 3
@@ -103,7 +98,7 @@ class Keyring:
         _write_private(path, text.encode())
 
     def derive(self, label: str) -> bytes:
-        """Return the 32 bytes that belong to `label`; the constants of this module name the uses there are."""
+        """Return the 32 bytes that belong to `label`: one label per use, with a version, and never changed."""
         return aead.hkdf(self._root.reveal(), b"ecrm/derive/v1/" + label.encode())
 
     def password(self, role: str) -> str:

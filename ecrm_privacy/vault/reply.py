@@ -10,7 +10,7 @@ import struct
 
 from ecrm_privacy.vault import aead
 from ecrm_privacy.vault.aead import Secret
-from ecrm_privacy.vault.keyring import REPLY, Keyring
+from ecrm_privacy.vault.keyring import Keyring
 
 _HEADER = struct.pack(">BB", 1, aead.AES_256_GCM)
 
@@ -48,7 +48,7 @@ class Replies:
     __slots__ = ("_secret",)
 
     def __init__(self, keyring: Keyring) -> None:
-        self._secret = Secret(keyring.derive(REPLY))
+        self._secret = Secret(keyring.derive("reply/v1"))
 
     def key(self, idempotency_key: str) -> ReplyKey:
         """Return the keys of one Idempotency-Key."""

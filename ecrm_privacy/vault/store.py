@@ -111,29 +111,12 @@ def put_record(subject: SubjectId, category: Category, field: str, version: int,
     )
 
 
-def add_record(subject: SubjectId, category: Category, field: str, version: int, sealed: bytes) -> Effect:
-    """Insert the sealed value of a field unless there is one: at a merge, what the account said stays."""
-    return Query(
-        "insert into ecrm.record (subject, category, field, version, sealed) values ($1, $2, $3, $4, $5)"
-        " on conflict do nothing",
-        (subject, category, field, version, sealed),
-    )
-
-
 def records_of(subject: SubjectId) -> Query[RecordRow]:
     """Return every sealed field of a subject, by category and field."""
     return Query(
         "select subject, category, field, version, sealed from ecrm.record where subject = $1 order by category, field",
         (subject,),
         RecordRow,
-    )
-
-
-def delete_record(subject: SubjectId, category: Category, field: str) -> Effect:
-    """Delete one field."""
-    return Query(
-        "delete from ecrm.record where subject = $1 and category = $2 and field = $3",
-        (subject, category, field),
     )
 
 
@@ -156,14 +139,6 @@ def insert_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
 def claim_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
     """Name a new subject by a blind index; fails (`blind_index_pkey`) when the index names somebody already."""
     return Query("insert into ecrm.blind_index (kind, value, subject) values ($1, $2, $3)", (kind, value, subject))
-
-
-def delete_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
-    """Take a name from a subject: an address that changed, say."""
-    return Query(
-        "delete from ecrm.blind_index where kind = $1 and value = $2 and subject = $3",
-        (kind, value, subject),
-    )
 
 
 # erasure ------------------------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ async def answer(
         said = decode(body, Said)
         hallway.count_yes(request, caller, said)
         taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
-        url = f"{request.base_url}v1/receipts/{taken.receipt_id}"
+        url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
         reply = Response(
             AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url), status_code=201
         )

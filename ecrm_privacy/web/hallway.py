@@ -56,6 +56,11 @@ class Hallway:
         self.session_cookie = "__Host-ecrm" if config.is_https else "ecrm"
 
     @property
+    def origin(self) -> str:
+        """The service's own address; links are built from it, never from a Host header."""
+        return self._config.origin
+
+    @property
     def bundle(self) -> Bundle:
         """The policy in force when this worker last looked. Raises Unavailable before it ever did."""
         if self._shelf.latest is None:

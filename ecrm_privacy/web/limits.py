@@ -16,7 +16,7 @@ from ecrm_privacy.errors import StartRefused
 from ecrm_privacy.web.refusals import TooMany
 
 BUCKETS_MAX = 100_000
-"""How many callers a worker remembers; the one that was away longest is forgotten first. About 20 MB when full."""
+"""How many callers a worker remembers; the one that was away longest is forgotten first. About 25 MB when full."""
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

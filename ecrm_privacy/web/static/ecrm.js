@@ -10,7 +10,7 @@ const CSS = `
   --accent: var(--ecrm-accent, CanvasText); --sunken: var(--ecrm-sunken, #8882);
   --radius: var(--ecrm-radius, 4px); --pad: clamp(1rem, 4vw, 1.5rem); }
 * { box-sizing: border-box; margin: 0; padding: 0; font: inherit; }
-section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 1rem, 60rem); max-block-size: 85vh;
+section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 1rem, 52rem); max-block-size: 85vh;
   overflow: auto; margin: 0 auto .5rem; padding: var(--pad); border: 1px solid var(--edge); border-radius: var(--radius);
   background: var(--surface); color: var(--ink); box-shadow: 0 8px 24px #0003; text-align: start;
   font: 1rem/1.5 var(--ecrm-sans, system-ui, sans-serif); }
@@ -40,7 +40,6 @@ input::before { content: ""; position: absolute; inset-block: 3px; inset-inline-
 input:checked { background: var(--accent); }
 input:checked::before { inset-inline-start: calc(100% - 1.25rem - 3px); }
 .done { inline-size: min(100% - 1rem, 26rem); }
-@media (min-width: 48rem) { .ask { grid-template-columns: 1fr 24rem; align-items: end; } }
 @media (forced-colors: active) {
   input::before { background: ButtonText; }
   input:checked { background: Highlight; forced-color-adjust: none; }

@@ -1,0 +1,194 @@
+"""For servers: calls with a bearer key. The subject stands in a header, never in the path, and is never logged."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post, put
+from litestar.di import NamedDependency
+from msgspec import Meta
+
+from ecrm_privacy.consent.answer import Said, answer_due
+from ecrm_privacy.consent.callers import Callers, ServerCaller
+from ecrm_privacy.consent.desk import ConsentDesk, Where
+from ecrm_privacy.consent.profile import Profile, Profiles
+from ecrm_privacy.consent.standing import permission, permissions
+from ecrm_privacy.errors import Malformed, NotKnown, UnknownPurpose
+from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.policy.documents import Rule
+from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vocabulary import Category, Channel, NoticeVersion, Purpose, Recipient
+from ecrm_privacy.web.answers import AnswerReply, PermissionsReply
+from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
+from ecrm_privacy.web.limits import Rates
+from ecrm_privacy.web.refusals import ApiKeyRefused, ScopeMissing
+
+SUBJECTS_MOST = 1000
+Authorize = Callable[[AnyRequest, str], Awaitable[ServerCaller]]
+"""`await authorize(request, scope)`: who calls, if they may. Raises ApiKeyRefused, ScopeMissing, TooMany."""
+
+
+def authorizer(callers: Callers, rates: Rates) -> Authorize:
+    """Make the check that every call of a server passes."""
+
+    async def authorize(request: AnyRequest, scope: str) -> ServerCaller:
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not key:
+            raise ApiKeyRefused
+        try:
+            caller = await callers.of(key)
+        except NotKnown:
+            raise ApiKeyRefused from None
+        if scope not in caller.scopes:
+            raise ScopeMissing
+        rates.count_call(caller.key_hash, caller.rate_per_minute)
+        return caller
+
+    return authorize
+
+
+def subject_of(request: AnyRequest, indexes: BlindIndexes) -> Caller:
+    """Return the subject that the header `Ecrm-Subject` names by customer number. Raises Malformed without one."""
+    return Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number_of(request)))
+
+
+def number_of(request: AnyRequest) -> str:
+    """Return the customer number of the header `Ecrm-Subject`. Raises Malformed without one."""
+    number = request.headers.get("ecrm-subject", "")
+    if not 0 < len(number) <= 128:
+        raise Malformed("The header Ecrm-Subject names the customer number")
+    return number
+
+
+def signals_of(request: AnyRequest, hallway: Hallway) -> Signals:
+    """Return the signals of a server's call: the region's regime; what a browser sent is passed on in its headers."""
+    return hallway.signals(request)
+
+
+class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `PUT /v1/subject`."""
+
+    fields: dict[Category, dict[str, Annotated[str, Meta(max_length=4000)]]]
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """How many fields were not kept, because no permission covers them."""
+
+    dropped: int
+
+
+@put("/v1/subject")
+async def put_subject(
+    request: AnyRequest,
+    authorize: NamedDependency[Authorize],
+    profiles: NamedDependency[Profiles],
+    hallway: NamedDependency[Hallway],
+    where: NamedDependency[Where],
+) -> Kept:
+    """Store profile fields, sealed at once."""
+    await authorize(request, "subjects:write")
+    fields = decode(await request.body(), Fields).fields
+    outcome = (await profiles.put([Profile(number_of(request), fields)], signals_of(request, hallway), where))[0]
+    if not isinstance(outcome, int):
+        raise outcome
+    return Kept(outcome)
+
+
+@post("/v1/subject/answers", status_code=201)
+async def answer_elsewhere(
+    request: AnyRequest,
+    authorize: NamedDependency[Authorize],
+    desk: NamedDependency[ConsentDesk],
+    indexes: NamedDependency[BlindIndexes],
+    hallway: NamedDependency[Hallway],
+    where: NamedDependency[Where],
+) -> Response[AnswerReply]:
+    """Record an answer that was given in a shop or on the phone. Raises NotKnown for an unknown customer."""
+    await authorize(request, "consent:write")
+    body = await request.body()
+    key = idempotency_key(request.headers.get("idempotency-key"))
+    subject = subject_of(request, indexes)
+    if (await desk.standing(subject)).account is None:
+        raise NotKnown
+    signals = signals_of(request, hallway)
+    taken = await desk.take(subject, decode(body, Said), signals, where, idempotency_key=key, body=body)
+    url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
+    reply = AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url)
+    return Response(reply, status_code=201)
+
+
+@get("/v1/subject/permissions")
+async def subject_permissions(
+    request: AnyRequest,
+    authorize: NamedDependency[Authorize],
+    desk: NamedDependency[ConsentDesk],
+    indexes: NamedDependency[BlindIndexes],
+    hallway: NamedDependency[Hallway],
+    where: NamedDependency[Where],
+) -> PermissionsReply:
+    """What a customer permits now."""
+    await authorize(request, "consent:read")
+    standing = await desk.standing(subject_of(request, indexes))
+    signals = signals_of(request, hallway)
+    shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
+    return PermissionsReply(permissions(standing, signals), NoticeVersion(shown.name), answer_due(standing, signals))
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/access:check`."""
+
+    subjects: Annotated[list[Annotated[str, Meta(min_length=1, max_length=128)]], Meta(max_length=SUBJECTS_MOST)]
+    purpose: Purpose
+    categories: list[Category] = []
+    channel: Channel = Channel("")
+    recipient: Recipient = Recipient("")
+
+
+class Checked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether one subject's data may be used, and if not, where to ask."""
+
+    valid_for_processing: bool
+    status: str
+    because: str
+    until: date | None = None
+    capture_url: str | None = None
+
+
+class CheckReply(msgspec.Struct, frozen=True):
+    """One line per subject that was asked about, in that order."""
+
+    results: list[Checked]
+
+
+@post("/v1/access:check", status_code=200)
+async def check_access(
+    request: AnyRequest,
+    authorize: NamedDependency[Authorize],
+    desk: NamedDependency[ConsentDesk],
+    indexes: NamedDependency[BlindIndexes],
+    hallway: NamedDependency[Hallway],
+) -> CheckReply:
+    """May I, and if not, where to ask. An unknown customer is answered like one who never said anything."""
+    await authorize(request, "consent:read")
+    asked = decode(await request.body(), Asked)
+    rule = Rule(asked.purpose, asked.channel, asked.recipient)
+    signals = signals_of(request, hallway)
+    results = []
+    for number in asked.subjects:
+        standing = await desk.standing(Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number)))
+        if rule not in set(standing.bundle.rules()):
+            raise UnknownPurpose
+        row = permission(standing, rule, signals)
+        covered = set(asked.categories) <= set(standing.bundle.purposes[asked.purpose].categories)
+        allowed = row.allowed and covered
+        results.append(
+            Checked(
+                allowed,
+                row.status,
+                row.because if covered else "category_not_covered",
+                row.until,
+                None if allowed else f"{hallway.origin}/preferences#purpose-{asked.purpose}",
+            )
+        )
+    return CheckReply(results)
