@@ -10,6 +10,7 @@ import pytest
 from ecrm_privacy.sql import Query
 from personalization.aggregate import store as aggregate
 from personalization.collect import store as collect
+from personalization.interact import store as interact
 from tests.integration.personalization.people import ORDER, pseudonym
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,8 @@ OF_THE_GUEST: list[Query[Any]] = [
     aggregate.publish(20, 1.0, 3),
     *aggregate.clear(),
     *aggregate.recount(),
+    interact.behaviour([NAME], 3),
+    interact.shelves(["tea"], 20, 3),
 ]
 OF_THE_HOUSE: list[Query[Any]] = [
     collect.kept([NAME]),

@@ -1,0 +1,96 @@
+"""SQL of what slots read: behaviour by pseudonym, and the catalogue around some items. Both serve many asks at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from ecrm_privacy.sql import Query
+from ecrm_privacy.vocabulary import Pseudonym
+
+
+class BehaviourRow(msgspec.Struct, frozen=True):
+    """One event under a pseudonym that the gate opened."""
+
+    pseudonym: UUID
+    type: str
+    item_id: str | None
+    at: datetime
+    quantity: int
+    amount_minor: int | None
+
+
+class ShelfRow(msgspec.Struct, frozen=True):
+    """A place of an item on a shelf (`near`: beside another item), or the item itself (`item`)."""
+
+    shelf: str
+    place: str
+    item_id: str
+    score: float
+    kind: str | None
+    title: str | None
+    section: str | None
+    url: str | None
+    image: str | None
+    price_minor: int | None
+    currency: str | None
+    in_stock: bool | None
+
+
+def behaviour(pseudonyms: Sequence[Pseudonym], most: int) -> Query[BehaviourRow]:
+    """The newest `most` events of each of `pseudonyms`."""
+    return Query("select * from engine.behaviour($1, $2)", (pseudonyms, most), BehaviourRow)
+
+
+def shelves(items: Sequence[str], k_people: int, most: int) -> Query[ShelfRow]:
+    """Around `items`: their neighbours (their section, if none is known), what is popular with at least `k_people`
+    contributors, and the catalogue's head; at most `most` on each shelf, and only what is in stock now. A score orders
+    neighbours (higher is nearer) and is the number of the place elsewhere.
+    """
+    return Query(
+        """
+        with seed as materialized (
+            select item_id, section from engine.item where item_id = any($1)
+        ), near as materialized (
+            select s.item_id as place, n.neighbour_id as item_id, n.score
+            from seed s, lateral (
+                select n.neighbour_id, n.score
+                from engine.item_neighbour n join engine.item i on i.item_id = n.neighbour_id
+                where n.item_id = s.item_id and i.stock > 0 order by n.score desc, n.neighbour_id limit $3
+            ) n
+        ), mate as materialized (
+            select s.section as place, m.item_id, m.nth::real as score
+            from (select distinct section from seed where section <> '' and item_id not in (select place from near)) s,
+            lateral (
+                select item_id, row_number() over (order by position, item_id) as nth from engine.item
+                where section = s.section and stock > 0 order by position, item_id limit $3
+            ) m
+        ), popular as materialized (
+            select c.item_id, row_number() over (order by c.contributors desc, c.item_id)::real as score
+            from engine.item_count c join engine.item i on i.item_id = c.item_id
+            where c.contributors >= $2 and i.stock > 0 order by c.contributors desc, c.item_id limit $3
+        ), head as materialized (
+            select item_id, row_number() over (order by position, item_id)::real as score
+            from engine.item where stock > 0 order by position, item_id limit $3
+        ), wanted as (
+            select item_id from seed union select item_id from near union select item_id from mate
+            union select item_id from popular union select item_id from head
+        )
+        select 'near' as shelf, place, item_id, score, null as kind, null as title, null as section, null as url,
+            null as image, null::bigint as price_minor, null as currency, null::boolean as in_stock
+        from near
+        union all
+        select 'section', place, item_id, score, null, null, null, null, null, null, null, null from mate
+        union all
+        select 'popular', '', item_id, score, null, null, null, null, null, null, null, null from popular
+        union all
+        select 'head', '', item_id, score, null, null, null, null, null, null, null, null from head
+        union all
+        select 'item', '', i.item_id, 0, i.kind, i.title, i.section, i.url, i.image, i.price_minor, i.currency,
+            i.stock > 0
+        from wanted join engine.item i using (item_id)
+        """,
+        (items, k_people, most),
+        ShelfRow,
+    )
