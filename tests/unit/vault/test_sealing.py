@@ -149,20 +149,6 @@ def test_columns_swapped_between_two_bodies_of_one_subject_are_noticed(column: s
     assert None in opened and set(opened) <= {None, (b"one", OPENING)}
 
 
-def test_a_body_key_moves_with_a_handed_over_evidence_key() -> None:
-    """Evidence that moves to another subject is wrapped again, and opens only there."""
-    evidence, _ = keys.new(KEYRING, ADA, EVIDENCE)
-    handed, _ = keys.hand_over(KEYRING, evidence, BOB, 2)
-    sealed = body.seal_body(b"p", OPENING, RECEIPT, evidence)
-    assert sealed.wrapped_for_subject is not None
-    moved = msgspec.structs.replace(
-        sealed, wrapped_for_subject=body.rewrap(evidence, handed, sealed.wrapped_for_subject)
-    )
-    assert body.open_with_key(handed, moved) == (b"p", OPENING)
-    with pytest.raises(Tampered):
-        body.open_with_key(evidence, moved)
-
-
 def test_a_reply_opens_only_for_its_idempotency_key_and_server() -> None:
     """The database alone opens nothing, and another caller's key opens nothing."""
     replies = Replies(KEYRING)
