@@ -183,6 +183,12 @@ def said_by_form(fields: dict[str, str], bundle: Bundle, where: Where) -> Said:
     return Said(NoticeVersion(fields.get("notice", "")), tuple(answers), ExpressionMethod(method))
 
 
+def field_name(answer: SaidAnswer) -> str:
+    """Return the field of a form that gives this answer."""
+    under = f"//{answer.recipient}" if answer.recipient else f"/{answer.channel}" if answer.channel else ""
+    return f"answer.{answer.purpose}{under}"
+
+
 def _said(name: str, value: str) -> SaidAnswer:
     purpose, _, rest = name.removeprefix("answer.").partition("/")
     if value not in set(Answer):

@@ -51,14 +51,22 @@ def _row(
         "since_text": t["since"].format(day=day_text(said.since, locale)) if said else "",
         **_answer(permission, t),
         "channels": [
-            {"channel": each.channel, "name": each.name, **_answer(by_rule[purpose.purpose, each.channel, ""], t)}
+            {
+                "channel": each.channel,
+                "name": each.name,
+                "own_yes": each.own_yes,
+                **_answer(by_rule[purpose.purpose, each.channel, ""], t),
+            }
             for each in purpose.channels
-            if each.own_yes
         ],
         "recipients": [
-            {"recipient": each.recipient, "name": each.name, **_answer(by_rule[purpose.purpose, "", each.recipient], t)}
+            {
+                "recipient": each.recipient,
+                "name": each.name,
+                "own_yes": each.own_yes,
+                **_answer(by_rule[purpose.purpose, "", each.recipient], t),
+            }
             for each in purpose.recipients
-            if each.own_yes
         ],
     }
 

@@ -21,7 +21,7 @@ from ecrm_privacy.policy import choice
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.vocabulary import RightKind
 from ecrm_privacy.web import letter
-from ecrm_privacy.web.answers import form, is_uuid, local, receipt_bytes, said_by_form, set_cookies
+from ecrm_privacy.web.answers import field_name, form, is_uuid, local, receipt_bytes, said_by_form, set_cookies
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, idempotency_key
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.texts import texts
@@ -88,9 +88,7 @@ async def prefer(
         reply: Response[Any] = Redirect(local(fields["return_to"]), status_code=303)
     else:
         caller = Caller(hash_token(taken.session_token)) if taken.session_token else caller
-        undo = {
-            f"answer.{answer.purpose}": "withdrawn" if answer.answer == "given" else "given" for answer in said.answers
-        }
+        undo = {field_name(answer): "withdrawn" if answer.answer == "given" else "given" for answer in said.answers}
         flash = {
             "text": texts(where.locale)["saved"],
             "receipt_url": f"/receipts/{taken.receipt_id}",
