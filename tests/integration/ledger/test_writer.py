@@ -215,14 +215,16 @@ async def test_a_frozen_log_takes_nothing(writer: Writer, admin: asyncpg.Connect
     assert await writer.append([an_entry()]) == [0]
 
 
-@pytest.mark.parametrize("damage", ["root_hash = sha256('')", "edge = sha256('')", "tree_size = 3", "tree_size = 1"])
-async def test_nothing_is_built_on_a_damaged_head(writer: Writer, admin: asyncpg.Connection, damage: str) -> None:
+async def test_nothing_is_built_on_a_damaged_head(writer: Writer, admin: asyncpg.Connection) -> None:
     """A head whose size, edge and root do not fit together, or that is behind its entries, takes no entry."""
     assert await writer.append([an_entry(), an_entry()]) == [0, 1]
-    await admin.execute(f"update ecrm.ledger_head set {damage}")
-    (refused,) = await writer.append([an_entry()])
-    assert isinstance(refused, Tampered)
-    assert await admin.fetchval("select count(*) from ecrm.ledger_entry") == 2
+    await admin.execute("create table ecrm.sound as table ecrm.ledger_head")
+    for damage in ("root_hash = sha256('')", "edge = sha256('')", "tree_size = 3", "tree_size = 1"):
+        await admin.execute(f"update ecrm.ledger_head set {damage}")
+        (refused,) = await writer.append([an_entry()])
+        assert isinstance(refused, Tampered), damage
+        await admin.execute("truncate ecrm.ledger_head; insert into ecrm.ledger_head table ecrm.sound")
+    assert await writer.append([an_entry()]) == [2]
 
 
 async def test_a_log_is_opened_first(writer: Writer, admin: asyncpg.Connection) -> None:

@@ -1,0 +1,220 @@
+"""The verifier finds what somebody with every right in the database changed, and names the leaf."""
+
+import asyncpg
+import msgspec
+import pytest
+
+from ecrm_privacy.errors import Tampered
+from ecrm_privacy.ledger import merkle
+from ecrm_privacy.ledger.checkpoint import Checkpoint
+from ecrm_privacy.ledger.record import StateChange
+from ecrm_privacy.ledger.verify import Opened, SealedBody, verify
+from ecrm_privacy.ledger.writer import Writer
+from tests.integration.ledger.making import GIVEN, ORIGIN, REFUSED, a_subject, an_entry, opener, own_act
+
+pytestmark = pytest.mark.anyio
+
+# What stands in the log of these tests, by leaf index: 0 an answer, 1 an act of our own, 2 a refusal of nobody, 3 to 8
+# answers of six others, 9 a later answer of the first.
+LAST = 9
+
+
+@pytest.fixture
+async def log(writer: Writer, admin: asyncpg.Connection) -> asyncpg.Connection:
+    """A connection of somebody who may do everything, to a sound log of ten entries."""
+    first = a_subject()
+    entries = [an_entry(first, [GIVEN], StateChange(regime="gdpr")), own_act(), an_entry()]
+    entries += [an_entry(a_subject(), [GIVEN]) for _ in range(6)]
+    assert await writer.append(entries) == list(range(LAST))
+    assert await writer.append([an_entry(first, [REFUSED], seen=0)]) == [LAST]
+    return admin
+
+
+FLIP = "set_byte({0}, {1}, get_byte({0}, {1}) # 1)"
+REWRITE = f"leaf = {FLIP.format('leaf', 40)}, leaf_hash = sha256('\\x00' || {FLIP.format('leaf', 40)})"
+NOT_SAID = "a row of current answers is not what the body"
+TAMPERED: dict[str, tuple[int | None, str, str]] = {
+    "a byte of a leaf": (
+        5,
+        "leaf 5 does not have the hash",
+        f"update ecrm.ledger_entry set leaf = {FLIP.format('leaf', 40)} where leaf_index = 5",
+    ),
+    "a byte of a leaf hash": (
+        5,
+        "leaf 5 does not have the hash",
+        f"update ecrm.ledger_entry set leaf_hash = {FLIP.format('leaf_hash', 0)} where leaf_index = 5",
+    ),
+    "a leaf and its hash": (
+        5,
+        "leaf 5 does not commit to its body",
+        f"update ecrm.ledger_entry set {REWRITE} where leaf_index = 5",
+    ),
+    "another spelling of a leaf, and its hash": (
+        5,
+        "leaf 5: the leaf is not in its one canonical form",
+        """update ecrm.ledger_entry set leaf = leaf || ' ', leaf_hash = sha256('\\x00' || leaf || ' ')
+           where leaf_index = 5""",
+    ),
+    "a leaf of nobody and its hash": (
+        0,
+        "leaves 0 to 7 are not the ones that were appended",
+        f"update ecrm.ledger_entry set {REWRITE} where leaf_index = 2",
+    ),
+    "two entries exchanged": (
+        7,
+        "leaf 7 does not commit to its body",
+        """update ecrm.ledger_entry set leaf_index = 99 where leaf_index = 7;
+           update ecrm.ledger_entry set leaf_index = 7 where leaf_index = 8;
+           update ecrm.ledger_entry set leaf_index = 8 where leaf_index = 99""",
+    ),
+    "a dropped entry": (5, "leaf 5 is missing", "delete from ecrm.ledger_entry where leaf_index = 5"),
+    "a dropped last entry": (9, "leaf 9 is missing", "delete from ecrm.ledger_entry where leaf_index = 9"),
+    "an entry too many": (
+        10,
+        "leaf 10 lies beyond the head",
+        "insert into ecrm.ledger_entry select 10, leaf, leaf_hash from ecrm.ledger_entry where leaf_index = 2",
+    ),
+    "a log cut back": (
+        9,
+        "a body names leaf 9, which the log does not have",
+        "update ecrm.ledger_head set tree_size = 9; delete from ecrm.ledger_entry where leaf_index = 9",
+    ),
+    "another root": (None, "the root of the head", "update ecrm.ledger_head set root_hash = sha256('')"),
+    "a longer edge": (None, "the edge of the head", "update ecrm.ledger_head set edge = edge || sha256('')"),
+    "no head": (None, "the log was never opened", "delete from ecrm.ledger_head"),
+    "a byte of a body": (
+        6,
+        "leaf 6 does not commit to its body",
+        f"update ecrm.body set sealed = {FLIP.format('sealed', 50)} where leaf_index = 6",
+    ),
+    "a body of another leaf": (
+        6,
+        "leaf 6 does not commit to its body",
+        "update ecrm.body a set sealed = b.sealed from ecrm.body b where a.leaf_index = 6 and b.leaf_index = 4",
+    ),
+    "a body withheld": (4, NOT_SAID, "delete from ecrm.body where leaf_index = 4"),
+    "an answer turned round": (9, NOT_SAID, "update ecrm.consent_status set status = 'given' where leaf_index = 9"),
+    "an answer made older": (4, NOT_SAID, "update ecrm.consent_status set since = since - 1 where leaf_index = 4"),
+    "an answer made to end": (4, NOT_SAID, "update ecrm.consent_status set until = since where leaf_index = 4"),
+    "an answer of another leaf": (9, NOT_SAID, "update ecrm.consent_status set leaf_index = 0 where leaf_index = 9"),
+    "an answer withheld": (4, NOT_SAID, "delete from ecrm.consent_status where leaf_index = 4"),
+    "an answer nobody gave": (
+        4,
+        NOT_SAID,
+        """insert into ecrm.consent_status
+           select subject, 'share', '', 'tea-guild', 'given', notice, since, until, 4
+           from ecrm.consent_status where leaf_index = 4""",
+    ),
+    "a state nobody stated": (
+        9,
+        "the state of the subject of leaf 9",
+        "update ecrm.subject_state set restricted = true where leaf_index = 9",
+    ),
+    "a state withheld": (
+        9,
+        "the state of the subject of leaf 9",
+        "delete from ecrm.subject_state where leaf_index = 9",
+    ),
+    "another statement": (1, "leaf 1 does not commit to its public", "update ecrm.statement set payload = 'other'"),
+    "a statement withheld": (1, "leaf 1 is an act of our own without", "delete from ecrm.statement"),
+    "a published answer": (
+        4,
+        "leaf 4 is no act of our own",
+        "insert into ecrm.statement values (4, 'payload', sha256(''))",
+    ),
+}
+TABLES = ("ledger_head", "ledger_entry", "body", "statement", "consent_status", "subject_state")
+
+
+async def test_a_sound_log_is_sound(log: asyncpg.Connection, house: asyncpg.Connection) -> None:
+    """Nothing is wrong with a log that nobody touched, and the report counts what was checked, in the house's role."""
+    told: list[tuple[str, int, int]] = []
+    report = await verify(house, opener, lambda *args: told.append(args))
+    assert report.sound and report.leaf_index is None
+    assert (report.leaves, report.tree_size, report.statements) == (10, 10, 1)
+    assert (report.opened, report.unopened, report.subjects) == (8, 1, 7)
+    assert report.root_hash == await log.fetchval("select root_hash from ecrm.ledger_head")
+    assert {what for what, _, _ in told} == {"leaves", "statements", "bodies", "subjects"}
+
+
+async def test_tampering_is_found(log: asyncpg.Connection) -> None:
+    """Whatever somebody with every right changes, the first thing that is wrong is named with its leaf."""
+    for table in TABLES:
+        await log.execute(f"create table ecrm.sound_{table} as table ecrm.{table}")
+    for what, (leaf_index, problem, sql) in TAMPERED.items():
+        await log.execute(sql)
+        report = await verify(log, opener)
+        assert problem in (report.problem or "sound"), what
+        assert report.leaf_index == leaf_index, what
+        for table in TABLES:
+            await log.execute(f"truncate ecrm.{table}; insert into ecrm.{table} table ecrm.sound_{table}")
+    assert (await verify(log, opener)).sound
+
+
+async def test_a_body_given_to_somebody_else_is_found(log: asyncpg.Connection) -> None:
+    """Moving a body to another subject is noticed on the one side or on the other, whoever is looked at first."""
+    await log.execute(
+        "update ecrm.body set subject = (select subject from ecrm.body where leaf_index = 3) where leaf_index = 9"
+    )
+    assert (await verify(log, opener)).leaf_index in {0, 9}
+
+
+async def test_an_opener_may_be_asynchronous(log: asyncpg.Connection) -> None:
+    """An opener may await something, and may say that a body was altered."""
+
+    async def slow(body: SealedBody) -> Opened:
+        if body.leaf_index == 6:
+            raise Tampered("sealed data does not open")
+        return opener(body)
+
+    report = await verify(log, slow)
+    assert (report.leaf_index, report.problem) == (6, "the body of leaf 6 was altered")
+
+
+async def test_without_an_opener_the_tree_is_checked(log: asyncpg.Connection) -> None:
+    """Without keys answers cannot be replayed: the log itself is checked all the same."""
+    await log.execute("delete from ecrm.consent_status")
+    assert (await verify(log)).sound
+    await log.execute("delete from ecrm.ledger_entry where leaf_index = 3")
+    assert (await verify(log)).leaf_index == 3
+
+
+async def test_what_does_not_open_proves_no_row(log: asyncpg.Connection) -> None:
+    """A row of current answers whose body opens for nobody is a row that nothing vouches for."""
+    report = await verify(log, lambda body: None if body.leaf_index == 4 else opener(body))
+    assert report.leaf_index == 4
+
+
+async def test_a_known_checkpoint_must_be_continued(log: asyncpg.Connection) -> None:
+    """A log rewritten with everything that depends on it still differs from a checkpoint that somebody kept."""
+    hashes = [row[0] for row in await log.fetch("select leaf_hash from ecrm.ledger_entry order by leaf_index")]
+    known = [Checkpoint(ORIGIN, size, merkle.root(hashes[:size])) for size in range(11)]
+    assert (await verify(log, known=known)).sound
+    longer = msgspec.structs.replace(known[10], tree_size=11)
+    assert "lost leaves" in ((await verify(log, known=[longer])).problem or "")
+    await log.execute(f"update ecrm.ledger_entry set {REWRITE} where leaf_index = 5")
+    rewritten = [row[0] for row in await log.fetch("select leaf_hash from ecrm.ledger_entry order by leaf_index")]
+    tree = merkle.CompactRange().extend(rewritten)
+    await log.execute("update ecrm.ledger_head set root_hash = $1, edge = $2", tree.root(), tree.edge)
+    assert (await verify(log)).sound
+    assert (await verify(log, known=known[:6])).sound
+    assert "the first 6 leaves" in ((await verify(log, known=known)).problem or "")
+
+
+async def test_a_growing_log_is_checked_as_it_was(log: asyncpg.Connection, writer: Writer) -> None:
+    """Entries that are appended while the check runs do not disturb it: it reads one snapshot."""
+
+    async def appending(body: SealedBody) -> Opened:
+        if body.leaf_index == 6:
+            await writer.append([an_entry(a_subject(), [GIVEN])])
+        return opener(body)
+
+    report = await verify(log, appending)
+    assert report.problem is None and report.leaves == 10
+    assert (await verify(log, opener)).leaves == 11
+
+
+async def test_an_empty_log_is_sound(writer: Writer, house: asyncpg.Connection) -> None:
+    """A log without entries has nothing wrong with it."""
+    report = await verify(house, opener)
+    assert report.sound and report.leaves == 0
