@@ -1,0 +1,117 @@
+"""A real browser on the real demo: `ecrm demo` as a subprocess, once per session; visitors with and without scripts.
+
+A visitor is a fresh browser context: no cookies, nothing remembered. Whatever goes wrong in a page (an exception, a
+refused inline style, a broken request) fails the test that opened it.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
+
+from tests.browser.visitor import DESK, Demo, Visitor
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ELSEWHERE = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+NO_BROWSER = "no Chromium: apt-get install chromium (or any Chromium or Chrome on the PATH)"
+START_S_MOST, STOP_S_MOST = 180, 30
+WAIT_MS_MOST = 10_000
+
+
+def _chromium() -> str | None:
+    found = (shutil.which(name) for name in NAMES)
+    return next((path for path in (*found, *ELSEWHERE) if path and Path(path).exists()), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Return one browser for the session; without any, skip with a line that says how to get one (in CI: fail)."""
+    path = _chromium()
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail(NO_BROWSER, pytrace=False)
+    if path is None:
+        pytest.skip(NO_BROWSER)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def demo(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Run `ecrm demo` on a free port and a data directory of its own until the session ends."""
+    data_dir = tmp_path_factory.mktemp("demo")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "ecrm_privacy", "demo", "--port", str(port), "--data-dir", str(data_dir)]
+    log = (data_dir / "demo.log").open("w")
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        _wait_until_ready(f"http://127.0.0.1:{port}", process, data_dir)
+        file = msgspec.json.decode((data_dir / "demo.json").read_bytes())
+        yield Demo(file["base"], file, data_dir)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_S_MOST)
+        log.close()
+
+
+def _wait_until_ready(base: str, process: subprocess.Popen[bytes], data_dir: Path) -> None:
+    end = time.monotonic() + START_S_MOST
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            with urlopen(f"{base}/health/ready", timeout=1) as reply:
+                if reply.status == 200:
+                    return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail("the demo did not start:\n" + (data_dir / "demo.log").read_text()[-4000:], pytrace=False)
+
+
+@pytest.fixture
+def visit(chromium: Browser, demo: Demo) -> Iterator[Callable[..., Visitor]]:
+    """Return a function that makes visitors: `visit(scripts=False, viewport=PHONE, color_scheme="dark", …)`."""
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and "ERR_INTERNET_DISCONNECTED" not in message.text:
+            wrong.append(message.text)
+
+    def make(*, scripts: bool = True, **options: Any) -> Visitor:
+        settings = {"viewport": DESK, "base_url": demo.base, "locale": "en-GB"} | options
+        context = chromium.new_context(java_script_enabled=scripts, **settings)
+        context.set_default_timeout(WAIT_MS_MOST)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", note)
+        return Visitor(page, context, scripts)
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture(params=[True, False], ids=["scripts on", "scripts off"])
+def scripts(request: pytest.FixtureRequest) -> bool:
+    """Run the test twice: with scripts and without."""
+    return bool(request.param)

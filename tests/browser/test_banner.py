@@ -1,0 +1,158 @@
+"""The banner: equal choices, no jump, by keyboard, and no trace of a no."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visitor import CHOICES, DESK, PHONE, Visit
+
+LAYOUT_SHIFTS = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => list.getEntries().forEach((each) => (sum += each.value)))
+    .observe({type: "layout-shift", buffered: true});
+  setTimeout(() => done(sum), 600);
+})"""
+LOOK = "(each) => { const s = getComputedStyle(each); return [s.color, s.backgroundColor, s.borderColor, s.font]; }"
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_three_choices_are_equal(visit: Visit, scripts: bool, viewport: dict[str, int]) -> None:
+    """Accept, Refuse and Choose have one size, one row and one look, and are at least 44 px high."""
+    visitor = visit(scripts=scripts, viewport=viewport)
+    visitor.page.goto("/")
+    buttons = [visitor.banner.locator(f"[data-ecrm-action={action}]") for action in CHOICES]
+    boxes = [button.bounding_box() for button in buttons]
+    assert all(box is not None for box in boxes)
+    sizes = {(round(box["width"]), box["height"], box["y"]) for box in boxes if box}
+    assert max(width for width, _, _ in sizes) - min(width for width, _, _ in sizes) <= 1
+    assert len({(height, y) for _, height, y in sizes}) == 1
+    assert all(height >= 44 for _, height, _ in sizes)
+    visitor.page.mouse.move(0, 0)
+    assert len({str(button.evaluate(LOOK)) for button in buttons}) == 1
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_nothing_moves(visit: Visit, viewport: dict[str, int]) -> None:
+    """The page does not move when the banner comes, and the element stands where the form stood."""
+    without, with_scripts = visit(scripts=False, viewport=viewport), visit(viewport=viewport)
+    without.page.goto("/")
+    with_scripts.page.goto("/")
+    with_scripts.banner.locator("section").wait_for()
+    assert with_scripts.page.evaluate(LAYOUT_SHIFTS) < 0.001
+    assert with_scripts.banner.locator("section").bounding_box() == without.banner.bounding_box()
+    assert with_scripts.page.locator("form[data-ecrm-banner]").count() == 0
+
+
+def test_nothing_is_ticked(visit: Visit) -> None:
+    """Choose opens the purposes with every switch off, and closes none of them by itself."""
+    visitor = visit()
+    visitor.page.goto("/")
+    visitor.banner.locator("[data-ecrm-action=choose]").click()
+    switches = visitor.banner.get_by_role("switch")
+    assert switches.count() > 5
+    assert not any(switch.is_checked() for switch in switches.all())
+
+
+def test_it_is_answered_by_keyboard_alone(visit: Visit) -> None:
+    """The banner comes first by keyboard; a purpose is chosen, saved and the receipt closed without a mouse."""
+    visitor = visit()
+    page = visitor.page
+    page.goto("/")
+    visitor.banner.locator("section").wait_for()
+    focused = "(document.activeElement.shadowRoot?.activeElement ?? document.activeElement)"
+    for action in CHOICES:
+        page.keyboard.press("Tab")
+        assert page.evaluate(f"{focused}.dataset.ecrmAction") == action
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    name = page.evaluate(f"{focused}.name")
+    page.keyboard.press("Space")
+    while page.evaluate(f"{focused}.dataset.ecrmAction") != "save":
+        page.keyboard.press("Tab")
+    with page.expect_response("**/v1/answers"):
+        page.keyboard.press("Enter")
+    expect(visitor.banner.locator("[data-ecrm-action=undo]")).to_be_visible()
+    assert page.evaluate("ecrm.allowed", name.split("/")[0])
+    page.keyboard.press("Escape")
+    expect(visitor.banner).to_have_count(0)
+
+
+def test_a_no_leaves_no_identifier(visit: Visit, scripts: bool) -> None:
+    """Before an answer there is no cookie; a no leaves `ecrm_choice` alone, and the question does not come back."""
+    visitor = visit(scripts=scripts)
+    visitor.page.goto("/")
+    assert visitor.context.cookies() == []
+    visitor.press("refuse_all")
+    [cookie] = visitor.context.cookies()
+    assert cookie["name"] == "ecrm_choice"
+    assert len(cookie["name"] + cookie["value"]) <= 60
+    visitor.page.goto("/")
+    visitor.page.wait_for_load_state("networkidle")
+    expect(visitor.banner).to_have_count(0)
+
+
+def test_two_visitors_who_say_no_cannot_be_told_apart(visit: Visit) -> None:
+    """The cookie of a no is the same for everybody."""
+    values = set()
+    for _ in range(2):
+        visitor = visit()
+        visitor.page.goto("/")
+        visitor.press("refuse_all")
+        values |= {cookie["value"] for cookie in visitor.context.cookies()}
+    assert len(values) == 1
+
+
+def test_a_purpose_is_taken_back_where_it_was_given(visit: Visit) -> None:
+    """Undo takes back exactly what was said, and the page is told at once."""
+    visitor = visit()
+    visitor.page.goto("/")
+    visitor.press("accept_all")
+    assert visitor.page.evaluate("ecrm.allowed('personalize')")
+    visitor.press("undo")
+    assert not visitor.page.evaluate("ecrm.allowed('personalize')")
+    assert not visitor.page.evaluate("ecrm.permissions.some((row) => row.channel && row.allowed)")
+
+
+def test_until_it_is_acknowledged_a_yes_is_a_no(visit: Visit) -> None:
+    """Without a connection a yes waits, says so, and counts as a no until the service has it."""
+    visitor = visit()
+    page = visitor.page
+    page.goto("/")
+    visitor.banner.locator("section").wait_for()
+    visitor.context.set_offline(True)
+    visitor.banner.locator("[data-ecrm-action=accept_all]").click()
+    expect(visitor.banner.get_by_role("status")).to_contain_text("No connection")
+    assert not page.evaluate("ecrm.allowed('personalize')")
+    visitor.context.set_offline(False)
+    expect(visitor.banner.locator("[data-ecrm-action=undo]")).to_be_visible()
+    assert page.evaluate("ecrm.allowed('personalize')")
+
+
+def test_a_script_waits_for_its_purpose(visit: Visit) -> None:
+    """A marked script and a marked frame start after the yes to their purpose, and not before."""
+    visitor = visit()
+    page = visitor.page
+    page.route("**/tag.js", lambda route: route.fulfill(body="window.tagged = true", content_type="text/javascript"))
+    page.goto("/")
+    page.evaluate("""() => {
+      const script = Object.assign(document.createElement("script"), {type: "text/plain"});
+      script.dataset.ecrmPurpose = "advertise";
+      script.setAttribute("src", "/tag.js");
+      const frame = document.createElement("iframe");
+      Object.assign(frame.dataset, {ecrmSrc: "/receipts/check", ecrmPurpose: "advertise"});
+      document.body.append(script, frame);
+    }""")
+    visitor.press("refuse_all")
+    assert not page.evaluate("window.tagged || document.querySelector('iframe').src")
+    page.evaluate("ecrm.answer([{purpose: 'advertise', answer: 'given'}])")
+    page.wait_for_function("window.tagged")
+    assert page.evaluate("document.querySelector('iframe').src").endswith("/receipts/check")
+    assert page.evaluate("dataLayer.at(-1)[2].ad_storage") == "granted"
+
+
+def test_global_privacy_control_is_named_and_kept(visit: Visit) -> None:
+    """A browser that sends Global Privacy Control is told so; a yes to what it closes stays closed."""
+    visitor = visit(extra_http_headers={"Sec-GPC": "1"})
+    visitor.page.goto("/")
+    expect(visitor.banner).to_contain_text("sell or share")
+    visitor.press("accept_all")
+    assert visitor.page.evaluate("ecrm.allowed('personalize')")

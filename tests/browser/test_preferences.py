@@ -1,0 +1,99 @@
+"""The preferences page: one click, at once, with scripts and without; receipts that check; a way out."""
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.visitor import Demo, Visit
+
+
+def test_a_switch_holds_at_once_and_can_be_undone(visit: Visit, scripts: bool) -> None:
+    """One click turns a purpose on, says so with a receipt, and Undo turns it off again."""
+    visitor = visit(scripts=scripts)
+    visitor.switches("personalize")
+    page = visitor.page
+    flash = page.locator("#flash")
+    expect(flash.get_by_role("link")).to_have_text("Your receipt")
+    if scripts:
+        assert page.evaluate("document.activeElement.name") == "answer.personalize"
+    flash.get_by_role("button", name="Undo").click()
+    expect(page.locator('[role=switch][name="answer.personalize"]')).to_have_attribute("aria-checked", "false")
+    page.goto("/preferences")
+    expect(page.locator('[role=switch][name="answer.personalize"]')).to_have_attribute("aria-checked", "false")
+    assert page.locator("#receipts li").count() == 2
+
+
+def test_a_channel_has_its_own_yes(visit: Visit, scripts: bool) -> None:
+    """A yes to offers opens no channel; each is its own switch, and a no to offers closes them all."""
+    visitor = visit(scripts=scripts)
+    visitor.switches("offers")
+    post = visitor.page.locator('[role=switch][name="answer.offers/post"]')
+    expect(post).to_have_attribute("aria-checked", "false")
+    visitor.switches("offers/post")
+    visitor.switches("offers")
+    expect(post).to_have_attribute("aria-checked", "false")
+
+
+def test_all_can_be_answered_there(visit: Visit, scripts: bool) -> None:
+    """Whoever has not answered finds "no to all" beside "yes to all", and is not asked again after either."""
+    visitor = visit(scripts=scripts)
+    page = visitor.page
+    page.goto("/preferences")
+    page.get_by_role("button", name="No to all").click()
+    expect(page.get_by_role("button", name="Yes to all")).to_have_count(0)
+    assert [cookie["name"] for cookie in visitor.context.cookies()] == ["ecrm_choice"]
+
+
+def test_a_receipt_checks_in_the_browser(visit: Visit, tmp_path: Path) -> None:
+    """The saved receipt is sound, and one changed letter of it is not."""
+    visitor = visit()
+    page = visitor.page
+    visitor.switches("remember")
+    page.locator("#flash").get_by_role("link").click()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save the receipt").click()
+    receipt = tmp_path / "receipt"
+    saved.value.save_as(receipt)
+    page.goto("/receipts/check")
+    page.locator("input[type=file]").set_input_files(receipt)
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#result")).to_contain_text("The receipt is sound")
+    expect(page.locator("#result")).to_contain_text("remember")
+
+    text = receipt.read_text("utf-8")
+    at = text.index("extra ") + 200
+    page.goto("/receipts/check")
+    page.locator("textarea").fill(text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :])
+    page.get_by_role("button", name="Check").click()
+    expect(page.locator("#result")).to_contain_text("The receipt is not sound")
+
+
+def test_a_customer_sees_and_deletes_what_is_known(visit: Visit, demo: Demo, scripts: bool) -> None:
+    """A customer reads what is known, gets a copy, and is deleted after a second press; then nothing is known."""
+    customer = demo.file["customers"][-1 if scripts else -2]
+    visitor = visit(scripts=scripts)
+    page = visitor.page
+    visitor.signs_in(customer["customer_number"])
+    page.goto("/preferences")
+    expect(page.locator("#known")).to_contain_text(customer["email"])
+    page.get_by_role("button", name="Download my data").click()
+    expect(page.locator("h1")).to_have_text("A copy of your data")
+    expect(page.locator("main")).to_contain_text(customer["email"])
+    page.goto("/preferences")
+    page.locator("summary", has_text="Delete me").click()
+    page.get_by_role("button", name="Yes, delete everything about me").click()
+    expect(page.locator("h1")).to_have_text("You are deleted")
+    page.goto("/preferences")
+    expect(page.locator("#known")).to_contain_text("Nothing")
+    expect(page.locator("main")).not_to_contain_text(customer["name"])
+
+
+def test_a_browser_can_be_forgotten(visit: Visit, scripts: bool) -> None:
+    """After "forget this browser" no cookie of ours is left, and the next page asks as on the first day."""
+    visitor = visit(scripts=scripts)
+    visitor.switches("personalize")
+    visitor.page.get_by_role("button", name="Forget this browser").click()
+    expect(visitor.page.locator("h1")).to_have_text("This browser is forgotten")
+    assert visitor.context.cookies() == []
+    visitor.page.goto("/")
+    expect(visitor.banner).to_be_visible()

@@ -1,0 +1,70 @@
+"""Somebody with a browser in front of the demo, with scripts or without."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playwright.sync_api import BrowserContext, Locator, Page
+
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+CHOICES = ("accept_all", "refuse_all", "choose")
+
+
+class Demo(NamedTuple):
+    """A running demo: its address, and what `demo.json` says."""
+
+    base: str
+    file: dict[str, Any]
+    data_dir: Path
+
+
+class Visitor(NamedTuple):
+    """Somebody with a browser: `page` to look at, `context` for cookies, `scripts` for whether they run."""
+
+    page: Page
+    context: BrowserContext
+    scripts: bool
+
+    @property
+    def banner(self) -> Locator:
+        """The question: the element with scripts, the form without."""
+        return self.page.locator("ecrm-banner" if self.scripts else "form[data-ecrm-banner]")
+
+    def press(self, action: str) -> None:
+        """Press one of the banner's buttons, and wait until it is answered."""
+        button = self.banner.locator(f"[data-ecrm-action={action}]")
+        if not self.scripts:
+            button.click()
+            return
+        with self.page.expect_response("**/v1/answers") as reply:
+            button.click()
+        assert reply.value.status == 201
+
+    def answers(self, action: str) -> None:
+        """Answer the banner of the front page with one button, and let go of the receipt."""
+        self.page.goto("/")
+        self.press(action)
+        if self.scripts:
+            self.banner.locator("[data-ecrm-action=close]").click()
+
+    def signs_in(self, customer_number: str) -> None:
+        """Sign in to the demo as one of its customers."""
+        self.page.goto("/signin")
+        self.page.locator(f'button[value="{customer_number}"]').click()
+        self.page.wait_for_url("**/pages/yours")
+
+    def switches(self, purpose: str) -> None:
+        """Press a purpose's switch on the preferences page."""
+        self.page.goto("/preferences")
+        switch = self.page.locator(f'[role=switch][name="answer.{purpose}"]')
+        before = switch.get_attribute("aria-checked")
+        switch.click()
+        self.page.locator(f'[role=switch][name="answer.{purpose}"]:not([aria-checked={before}])').wait_for()
+
+    def slot(self, name: str = "for-you") -> Locator:
+        """Return a slot's section."""
+        return self.page.locator(f'ecrm-slot[name="{name}"] [data-slot="{name}"]')
+
+
+Visit = Callable[..., Visitor]
+"""`visit(scripts=False, viewport=PHONE, color_scheme="dark", …)` makes a visitor with a fresh browser."""
