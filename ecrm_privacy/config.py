@@ -11,6 +11,9 @@ import msgspec
 from ecrm_privacy.errors import StartRefused
 
 
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of one service. Every field can be set as `ECRM_<FIELD>` or as a key of the file in `ECRM_CONFIG`."""
 
@@ -48,6 +51,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def origin(self) -> str:
         """The service's own origin, without a trailing slash."""
         return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def own_origins(self) -> frozenset[str]:
+        """Every name under which a browser may see the service: on loopback, all of the machine's names for itself."""
+        if self.base_url is not None or self.host not in LOOPBACK:
+            return frozenset({self.origin})
+        return frozenset(f"http://{name}:{self.port}" for name in LOOPBACK)
 
     @property
     def is_https(self) -> bool:

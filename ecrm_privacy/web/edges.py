@@ -46,17 +46,15 @@ PAGE_POLICY = (
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
-EVERY: tuple[Header, ...] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
+EVERY: tuple[Header, ...] = ((b"x-content-type-options", b"nosniff"),)
 PAGE: tuple[Header, ...] = (
     (b"content-security-policy", PAGE_POLICY),
     *EVERY,
+    (b"referrer-policy", b"same-origin"),  # with `no-referrer` browsers hide the origin of our own forms, too
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"browsing-topics=(), camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
-DATA: tuple[Header, ...] = ((b"content-security-policy", DATA_POLICY), *EVERY)
+DATA: tuple[Header, ...] = ((b"content-security-policy", DATA_POLICY), *EVERY, (b"referrer-policy", b"no-referrer"))
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 SAME_ORIGIN: Header = (b"cross-origin-resource-policy", b"same-origin")
 CROSS_ORIGIN: Header = (b"cross-origin-resource-policy", b"cross-origin")
@@ -124,11 +122,7 @@ class Edges:
         await self._app(scope, receive, answer.send)
 
     def _check_origin(self, path: str, headers: dict[bytes, bytes]) -> None:
-        """Refuse a write that a foreign page may have caused. Raises ForeignOrigin.
-
-        `Origin: null` is what browsers send with a form of a page whose referrer policy is `no-referrer`, as ours is;
-        they say `Sec-Fetch-Site: same-origin` then, which no page can forge.
-        """
+        """Refuse a write that a foreign page may have caused. Raises ForeignOrigin."""
         if path.startswith(CAPABILITIES):
             return
         fetch_site = headers.get(b"sec-fetch-site")
@@ -137,8 +131,6 @@ class Edges:
         if headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
             return
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin == "null" and fetch_site == b"same-origin":
-            return
         if origin != self._own_origin and origin not in self._site_origins():
             raise ForeignOrigin
 

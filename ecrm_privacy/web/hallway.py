@@ -119,9 +119,11 @@ class Hallway:
     def site_origins(self) -> frozenset[str]:
         """Return every origin that a site's pages may call from."""
         if self._shelf.latest is None:
-            return frozenset()
+            return self._config.own_origins
         named = (origin for site in self._shelf.latest.sites.values() for origin in site.origins)
-        return frozenset((*named, *(origin for origins in self._config.site_origins.values() for origin in origins)))
+        return self._config.own_origins.union(
+            named, (origin for origins in self._config.site_origins.values() for origin in origins)
+        )
 
     def session(self, token: str) -> Cookie:
         """Return the cookie that names a session."""
