@@ -14,11 +14,15 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 import pytest
+from hypothesis import settings
 
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate, rights_on
 from ecrm_privacy.database.pools import Pools, connect, open_pools
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
+
+settings.register_profile("default", deadline=None)  # how long a case takes says how busy the machine is
+settings.load_profile("default")
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MIGRATIONS = CHECKOUT / "migrations"

@@ -1,9 +1,10 @@
 """Events: what somebody did, kept under a pseudonym that the gate opened for it, and nowhere else.
 
-The caller brings pseudonym and purpose of each event from a grant. Storing asks the database once more, in the same
-statement: what closed a moment ago stores nothing.
+The gate is asked for each caller what it opens for each type of event. Storing asks the database once more, in the
+same statement: what closed a moment ago stores nothing.
 """
 
+import asyncio
 import hmac
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from ecrm_privacy.gate.types import Admit, Caller, Grant, Signals
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vocabulary import Pseudonym, Purpose
 from personalization.collect import store
@@ -22,6 +24,8 @@ from personalization.collect.catalogue import ItemId
 
 ROWS_MOST = 1_000
 """Rows per transaction, so that nobody's answer waits long for one."""
+STORED, CLOSED, NOBODY = "stored", "closed", "nobody"
+"""What becomes of an event: kept; its pseudonym closed a moment ago; permitted, but there is nobody to keep it for."""
 
 Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
 
@@ -66,12 +70,55 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"event:{self.type}"
 
 
+class EventLine(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One event of a file or a stream, and whose it is."""
+
+    customer_number: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
 class Heard(msgspec.Struct, frozen=True):
     """An event with the pseudonym and the purpose that the gate opened for it."""
 
     pseudonym: Pseudonym
     purpose: Purpose
     event: Event
+
+
+class Intake:
+    """Takes events in: asks the gate, keeps what is permitted, and says of the rest why it is not kept."""
+
+    def __init__(self, admit: Admit, acquire: Acquire) -> None:
+        self._admit = admit
+        self._acquire = acquire
+
+    async def take(self, said: Sequence[tuple[Caller, Event]], signals: Signals) -> list[str]:
+        """Return one word per event: `stored`, or why not (a word of the policy's decisions, `closed`, `nobody`).
+
+        Raises Unavailable; then a repeat is safe, because the same `event_id` counts once.
+        """
+        grants = await self._look(said, signals)
+        words, heard, places = [], [], []
+        for place, (caller, event) in enumerate(said):
+            grant = grants[caller, event.need]
+            names = grant.all_pseudonyms()
+            words.append(NOBODY if grant.permission.allowed else grant.permission.because)
+            if names:  # of several, the account's own: the gate names it first
+                heard.append(Heard(names[0], grant.permission.purpose, event))
+                places.append(place)
+        for place, stored in zip(places, await store_events(self._acquire, heard), strict=True):
+            words[place] = STORED if stored else CLOSED
+        return words
+
+    async def _look(self, said: Sequence[tuple[Caller, Event]], signals: Signals) -> dict[tuple[Caller, str], Grant]:
+        needs: dict[Caller, set[str]] = defaultdict(set)
+        for caller, event in said:
+            needs[caller].add(event.need)
+        opened = await asyncio.gather(*(self._admit(caller, sorted(names), signals) for caller, names in needs.items()))
+        return {
+            (caller, need): grant
+            for caller, grants in zip(needs, opened, strict=True)
+            for need, grant in grants.items()
+        }
 
 
 async def store_events(acquire: Acquire, heard: Sequence[Heard], now: datetime | None = None) -> list[bool]:

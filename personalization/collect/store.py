@@ -144,3 +144,14 @@ def forget(pseudonyms: Sequence[Pseudonym], most: int) -> Query[None]:
         """,
         (pseudonyms, most),
     )
+
+
+def set_stock(items: Sequence[str], stock: Sequence[int]) -> Query[None]:
+    """Set the stock of known items."""
+    return Query(
+        """
+        update engine.item i set stock = s.stock from unnest($1::text[], $2::int[]) s(item_id, stock)
+        where i.item_id = s.item_id
+        """,
+        (items, stock),
+    )

@@ -1,7 +1,7 @@
 """What people read: titles of slots, why an item is there, prices and days; in English and German."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date
 
 EN: Mapping[str, str] = {
     "purchase": "Because you bought {title}",
@@ -72,7 +72,7 @@ def title(slot: str, locale: str, *, personal: bool, **parts: str) -> str:
     return text(slot if personal else f"{slot}/everybody", locale, **parts)
 
 
-def day(at: datetime, locale: str) -> str:
+def day(at: date, locale: str) -> str:
     """Return a day in words: 3 May 2026, 3. Mai 2026."""
     spoken = language(locale)
     month = MONTHS[spoken][at.month - 1]

@@ -94,3 +94,52 @@ def shelves(items: Sequence[str], k_people: int, most: int) -> Query[ShelfRow]:
         (items, k_people, most),
         ShelfRow,
     )
+
+
+class PageRow(msgspec.Struct, frozen=True):
+    """An item as its own page and the pages of a section show it."""
+
+    item_id: str
+    kind: str
+    title: str
+    summary: str
+    section: str
+    url: str
+    image: str | None
+    price_minor: int | None
+    currency: str | None
+    in_stock: bool
+
+
+class SectionRow(msgspec.Struct, frozen=True):
+    """A section of the catalogue."""
+
+    section: str
+
+
+def item(item_id: str) -> Query[PageRow]:
+    """One item."""
+    return Query(f"{PAGE} where item_id = $1", (item_id,), PageRow)
+
+
+def of_section(section: str, most: int) -> Query[PageRow]:
+    """The items of a section, in catalogue order, what is sold out last."""
+    return Query(f"{PAGE} where section = $1 order by stock = 0, position, item_id limit $2", (section, most), PageRow)
+
+
+def sections(most: int) -> Query[SectionRow]:
+    """The sections, in the order in which the catalogue begins them."""
+    return Query(
+        """
+        select section from engine.item where section <> ''
+        group by section order by min(position), section limit $1
+        """,
+        (most,),
+        SectionRow,
+    )
+
+
+PAGE = """
+    select item_id, kind, title, summary, section, url, image, price_minor, currency, stock > 0 as in_stock
+    from engine.item
+"""
