@@ -25,7 +25,7 @@ BROKEN = [
     ("ecrm_privacy/anywhere.py", "import json", "floors"),  # a room that has no place
     ("ecrm_privacy/policy/__init__.py", "import ecrm_privacy.config", "pools"),
     ("ecrm_privacy/web/__init__.py", "import ecrm_privacy.consent.store", "hall"),
-    ("personalization/web.py", "import ecrm_privacy.vault", "hall"),
+    ("personalization/web/__init__.py", "import ecrm_privacy.vault", "hall"),
     ("ecrm_privacy/app.py", "import personalization", "alone"),
     ("ecrm_privacy/vault/__init__.py", "import litestar", "outside-stores"),
     ("ecrm_privacy/rights/__init__.py", "import cryptography", "outside-doors"),
