@@ -103,6 +103,19 @@ async def catch_up(acquire: Acquire, chunk: int = CHUNK) -> AsyncIterator[int]:
         yield seen
 
 
+async def contributors(conn: Conn) -> int:
+    """Return how many pseudonyms contribute now."""
+    row = await store.contributor_count().first(conn)
+    return row.contributors if row else 0
+
+
+async def sizes(conn: Conn) -> store.Sizes:
+    """Return how much was learned, and from how many."""
+    found = await store.sizes().first(conn)
+    assert found is not None, "counting always gives a row"
+    return found
+
+
 async def publish(conn: Conn, k_people: int) -> int:
     """Publish the neighbours if counts or `k_people` changed since; returns how many rows changed."""
     async with conn.transaction():
@@ -126,10 +139,9 @@ async def verify(conn: Conn) -> Verdict:
     """Compare the counts with a rebuild from scratch, and the contributions with the events of those who contribute."""
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         await store.room_to_sort().run(conn)
-        sizes = await store.sizes().first(conn)
+        learned = await sizes(conn)
         first = await store.first_difference().first(conn)
-    assert sizes is not None, "counting always gives a row"
-    return Verdict(sizes.contributors, sizes.items, sizes.pairs, _difference(first, sizes.strangers))
+    return Verdict(learned.contributors, learned.items, learned.pairs, _difference(first, learned.strangers))
 
 
 def _difference(first: store.Difference | None, strangers: int) -> str | None:

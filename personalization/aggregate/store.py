@@ -48,6 +48,12 @@ class Sizes(msgspec.Struct, frozen=True):
     strangers: int
 
 
+class Contributors(msgspec.Struct, frozen=True):
+    """How many pseudonyms contribute now."""
+
+    contributors: int
+
+
 class Difference(msgspec.Struct, frozen=True):
     """A row of the counts that a rebuild would not have, or would have otherwise (None: no row)."""
 
@@ -212,6 +218,11 @@ def recount() -> tuple[Query[None], ...]:
             f"insert into engine.item_pair (item_id, other_id, contributors) {REBUILT_PAIRS} order by item_id, other_id"
         ),
     )
+
+
+def contributor_count() -> Query[Contributors]:
+    """Count those who contribute now."""
+    return Query("select count(*) as contributors from engine.contributor", (), Contributors)
 
 
 def sizes() -> Query[Sizes]:

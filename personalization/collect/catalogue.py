@@ -1,6 +1,6 @@
 """The catalogue: what the shop has. Nothing in here is about a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -40,7 +40,7 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One item as a shop sends it. With `stock` 0 it is in no slot from the next request on.
 
-    A file's lines carry `item_id`; where the path names the item it may be left out.
+    Where the path names the item, `item_id` may be left out.
     """
 
     item_id: ItemId | None = None
@@ -55,6 +55,12 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     position: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
 
 
+class NamedItem(Item, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One item as a line of a file or a stream: it carries its name."""
+
+    item_id: ItemId
+
+
 async def put_items(conn: Conn, items: Sequence[Item]) -> None:
     """Insert or replace `items`, each of which has its `item_id`; of two with the same one the later counts."""
     latest = {item.item_id: item for item in items}
@@ -62,6 +68,12 @@ async def put_items(conn: Conn, items: Sequence[Item]) -> None:
     assert len(in_order) == len(latest), "an item without item_id"
     for start in range(0, len(in_order), BATCH_MOST):
         await store.put_items([_row(item) for item in in_order[start : start + BATCH_MOST]]).run(conn)
+
+
+async def set_stock(conn: Conn, stock: Mapping[str, int]) -> int:
+    """Set what is left of items; returns how many of them are known."""
+    in_order = sorted(stock.items())
+    return await store.set_stock([item_id for item_id, _ in in_order], [left for _, left in in_order]).run(conn)
 
 
 def _row(item: Item) -> store.ItemRow:

@@ -16,6 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.types import Admit, Caller, Grant, Signals
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vocabulary import Pseudonym, Purpose
@@ -24,6 +25,10 @@ from personalization.collect.catalogue import ItemId
 
 ROWS_MOST = 1_000
 """Rows per transaction, so that nobody's answer waits long for one."""
+CALLERS_AT_ONCE = 32
+"""Callers of one batch whom the gate is asked about at the same time."""
+UNAVAILABLE = "unavailable"
+"""The gate's word for not knowing: a page goes on without, but an event may not be lost for it."""
 STORED, CLOSED, NOBODY = "stored", "closed", "nobody"
 """What becomes of an event: kept; its pseudonym closed a moment ago; permitted, but there is nobody to keep it for."""
 
@@ -97,6 +102,8 @@ class Intake:
         Raises Unavailable; then a repeat is safe, because the same `event_id` counts once.
         """
         grants = await self._look(said, signals)
+        if any(grant.permission.because == UNAVAILABLE for grant in grants.values()):
+            raise Unavailable("the gate cannot tell now what may be kept")
         words, heard, places = [], [], []
         for place, (caller, event) in enumerate(said):
             grant = grants[caller, event.need]
@@ -113,12 +120,14 @@ class Intake:
         needs: dict[Caller, set[str]] = defaultdict(set)
         for caller, event in said:
             needs[caller].add(event.need)
-        opened = await asyncio.gather(*(self._admit(caller, sorted(names), signals) for caller, names in needs.items()))
-        return {
-            (caller, need): grant
-            for caller, grants in zip(needs, opened, strict=True)
-            for need, grant in grants.items()
-        }
+        found: dict[tuple[Caller, str], Grant] = {}
+        callers = list(needs)
+        for start in range(0, len(callers), CALLERS_AT_ONCE):
+            some = callers[start : start + CALLERS_AT_ONCE]
+            opened = await asyncio.gather(*(self._admit(caller, sorted(needs[caller]), signals) for caller in some))
+            for caller, grants in zip(some, opened, strict=True):
+                found |= {(caller, need): grant for need, grant in grants.items()}
+        return found
 
 
 async def store_events(acquire: Acquire, heard: Sequence[Heard], now: datetime | None = None) -> list[bool]:

@@ -127,6 +127,21 @@ def of_section(section: str, most: int) -> Query[PageRow]:
     return Query(f"{PAGE} where section = $1 order by stock = 0, position, item_id limit $2", (section, most), PageRow)
 
 
+def beside(item_id: str, section: str, most: int) -> Query[PageRow]:
+    """What is in stock and near an item, nearest first, then what stands in its section."""
+    return Query(
+        """
+        select i.item_id, i.kind, i.title, i.summary, i.section, i.url, i.image, i.price_minor, i.currency,
+            true as in_stock
+        from engine.item i left join engine.item_neighbour n on n.item_id = $1 and n.neighbour_id = i.item_id
+        where i.item_id <> $1 and i.stock > 0 and (n.item_id is not null or i.section = $2)
+        order by n.score desc nulls last, i.position, i.item_id limit $3
+        """,
+        (item_id, section, most),
+        PageRow,
+    )
+
+
 def sections(most: int) -> Query[SectionRow]:
     """The sections, in the order in which the catalogue begins them."""
     return Query(

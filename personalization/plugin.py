@@ -1,0 +1,209 @@
+"""What the guest brings: handlers, holders, importers and jobs. The composition root loads it by name."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Router
+from litestar.di import Provide
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler
+
+from ecrm_privacy import shipped
+from ecrm_privacy.config import Config
+from ecrm_privacy.database.coalesce import Coalescer
+from ecrm_privacy.database.pools import Pools
+from ecrm_privacy.errors import Unavailable
+from ecrm_privacy.gate.types import Admit, Caller, Signals
+from ecrm_privacy.rights.holders import Holder, Known
+from ecrm_privacy.sql import Conn
+from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.web.hallway import Hallway
+from ecrm_privacy.web.pages import Pages
+from personalization import storefront
+from personalization.aggregate import affinity
+from personalization.collect import catalogue, keeping
+from personalization.collect.catalogue import NamedItem
+from personalization.collect.events import STORED, Acquire, EventLine, Intake
+from personalization.interact import behaviour
+from personalization.interact.shelf import Shelf, Shelves
+from personalization.interact.slots import Slots
+from personalization.web import intake, pages, slots
+from personalization.web.engine import Engine
+
+HERE = Path(__file__).parent
+TEMPLATES, STATIC = HERE / "templates", HERE / "static"
+ACQUIRE_S = 10.0
+"""How long a job or an import waits for a connection; nobody waits for them."""
+ATTEMPTS_MOST = 8
+LEARN_EVERY_S, PUBLISH_EVERY_S = 900.0, 60.0
+
+Progress = Callable[[int, int], None]
+
+
+class Importer(msgspec.Struct, frozen=True):
+    """How one kind of file is taken in: the struct of a line, and who stores a batch, saying a word about each line."""
+
+    record: type[Any]
+    store: Callable[[Sequence[Any]], Awaitable[list[str]]]
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Work that is done again and again, by any number of workers."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Awaitable[object]]
+
+
+class Plugin(msgspec.Struct, frozen=True):
+    """The guest as the composition root sees it."""
+
+    route_handlers: tuple[ControllerRouterHandler, ...]
+    holders: tuple[Holder, ...]
+    importers: Mapping[str, Importer]
+    jobs: tuple[Job, ...]
+    static: tuple[Path, ...]
+    learn: Callable[[Progress], Awaitable[str]]
+    """Learns from everybody who contributes, publishes, and says in a sentence what came of it."""
+    verify: Callable[[], Awaitable[str | None]]
+    """Compares the counts with a rebuild; says where they first differ, or nothing."""
+
+
+def plugin(
+    config: Config,
+    pools: Pools,
+    admit: Admit,
+    coalescer: type[Coalescer[Any, Any]],
+    indexes: BlindIndexes,
+    hallway: Hallway,
+) -> Plugin:
+    """Make the guest of one worker."""
+    patient: Acquire = partial(pools.guest.acquire, timeout=ACQUIRE_S)
+    read_behaviour = coalescer(pools.guest, behaviour.read)
+    read_shelf: Coalescer[tuple[str, ...], Shelf] = coalescer(pools.guest, Shelves(config.k_people).read)
+
+    def customer(number: str) -> Caller:
+        return Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number))
+
+    engine = Engine(
+        slots=Slots(admit, read_behaviour.ask, read_shelf.ask),
+        intake=Intake(admit, pools.guest.acquire),
+        acquire=pools.guest.acquire,
+        pages=Pages(TEMPLATES),
+        customer=customer,
+        panel=config.demo,
+    )
+    learning = Learning(patient, config.k_people)
+    return Plugin(
+        route_handlers=_handlers(engine, config),
+        holders=(HOLDER,),
+        importers=_importers(Intake(admit, patient), patient, customer, hallway),
+        jobs=(Job("learn", LEARN_EVERY_S, learning.learn), Job("publish", PUBLISH_EVERY_S, learning.publish)),
+        static=(STATIC,),
+        learn=learning.report,
+        verify=learning.verify,
+    )
+
+
+def _handlers(engine: Engine, config: Config) -> tuple[ControllerRouterHandler, ...]:
+    own = {"engine": Provide(lambda: engine, sync_to_thread=False)}
+    surface = Router("/", route_handlers=[*slots.HANDLERS, *pages.HANDLERS, *intake.HANDLERS], dependencies=own)
+    if not config.demo:
+        return (surface,)
+    shop = shipped.demo_shop()
+    demo = storefront.Demo(storefront.people(config, shop / "answers.ndjson"), config.data_dir / "keys")
+    own["demo"] = Provide(lambda: demo, sync_to_thread=False)
+    pictures = create_static_files_router(path="/pictures", directories=[shop / "pictures"], include_in_schema=False)
+    store = Router("/", route_handlers=list(storefront.HANDLERS), dependencies=own, include_in_schema=False)
+    return (surface, store, pictures)
+
+
+# importers ------------------------------------------------------------------------------------------------------------
+
+
+def _importers(
+    taking: Intake, acquire: Acquire, customer: Callable[[str], Caller], hallway: Hallway
+) -> dict[str, Importer]:
+    async def items(records: Sequence[NamedItem]) -> list[str]:
+        async with acquire() as conn:
+            await catalogue.put_items(conn, records)
+        return [STORED] * len(records)
+
+    async def acts(records: Sequence[EventLine]) -> list[str]:
+        site = next(iter(hallway.bundle.sites.values()))
+        signals = Signals(hallway.bundle.jurisdiction(site.jurisdiction).regime)
+        words = await _patiently(taking, [(customer(record.customer_number), record) for record in records], signals)
+        return [word if word == STORED else f"dropped ({word})" for word in words]
+
+    return {"items": Importer(NamedItem, items), "events": Importer(EventLine, acts)}
+
+
+async def _patiently(taking: Intake, said: Sequence[tuple[Caller, EventLine]], signals: Signals) -> list[str]:
+    """Take events in, again and again while the database is busy: a file waits, and loses no line."""
+    for attempt in range(ATTEMPTS_MOST):
+        try:
+            return await taking.take(said, signals)
+        except Unavailable:
+            await asyncio.sleep(0.1 * 2**attempt)
+    return await taking.take(said, signals)
+
+
+# what it holds about people -------------------------------------------------------------------------------------------
+
+
+async def _export(conn: Conn, known: Known) -> dict[str, Any] | None:
+    return await keeping.export(conn, known.all_pseudonyms)
+
+
+HOLDER = Holder(
+    "behaviour",
+    frozenset({"engine.event", "engine.contribution"}),
+    _export,
+    forget=keeping.forget_some,
+    unlearn=affinity.unlearn_some,
+    relearn=affinity.relearn_some,
+)
+
+
+# learning -------------------------------------------------------------------------------------------------------------
+
+
+class Learning:
+    """The jobs around the counts. Any number of workers may run them; whoever comes second finds nothing to do."""
+
+    def __init__(self, acquire: Acquire, k_people: int) -> None:
+        self._acquire = acquire
+        self._k_people = k_people
+
+    async def learn(self, progress: Progress = lambda _done, _total: None) -> int:
+        """Learn from everybody concerned; returns how many pseudonyms that were."""
+        async with self._acquire() as conn:
+            total, seen = await affinity.contributors(conn), 0
+        async for seen in affinity.catch_up(self._acquire):
+            progress(min(seen, total), total)
+        return seen
+
+    async def publish(self) -> int:
+        """Publish the neighbours if something changed; returns how many rows changed."""
+        async with self._acquire() as conn:
+            return await affinity.publish(conn, self._k_people)
+
+    async def report(self, progress: Progress) -> str:
+        """Learn, publish, and say what came of it."""
+        await self.learn(progress)
+        changed = await self.publish()
+        async with self._acquire() as conn:
+            sizes = await affinity.sizes(conn)
+        return (
+            f"learned from {sizes.contributors} contributors: {sizes.items} items, {sizes.pairs} pairs; "
+            f"{changed} neighbours changed, none made by fewer than {self._k_people} people"
+        )
+
+    async def verify(self) -> str | None:
+        """Compare with a rebuild; says where it first differs."""
+        async with self._acquire() as conn:
+            return (await affinity.verify(conn)).difference

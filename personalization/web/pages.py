@@ -1,0 +1,138 @@
+"""Whole pages in the shop's frame, with their slots and, in the demo, with what the gate released beside them."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from ecrm_privacy.consent.answer import answer_due
+from ecrm_privacy.consent.desk import ConsentDesk, Where
+from ecrm_privacy.consent.standing import Standing, permissions
+from ecrm_privacy.errors import NotKnown
+from ecrm_privacy.gate.types import Caller, Grant, Signals
+from ecrm_privacy.web import letter
+from ecrm_privacy.web.texts import texts
+from personalization.interact import browse
+from personalization.interact.slots import Filled
+from personalization.web.engine import PERSONAL, Engine, names
+
+TAGLINE = "Tea, ceramics, paper and tools for the garden"
+PLACED = ("greeting", "for-you", "history", "popular")
+"""The slots that the template of a page has a place for."""
+
+
+@get("/pages/{page:str}")
+async def page(
+    page: FromPath[str],
+    engine: NamedDependency[Engine],
+    desk: NamedDependency[ConsentDesk],
+    caller: NamedDependency[Caller],
+    signals: NamedDependency[Signals],
+    where: NamedDependency[Where],
+) -> Response[str]:
+    """A whole customer-specific page. A place whose slot the policy does not list is filled for nobody."""
+    visit = Visit(engine, desk, caller, signals, where, f"/pages/{page}")
+    standing = await desk.standing(caller)
+    listed = standing.bundle.pages.get(page)
+    if listed is None:
+        raise NotKnown
+    filled = await engine.slots.fill(listed, caller, signals, where.locale)
+    others = [name for name in PLACED if name not in listed]
+    rest = await engine.slots.fill(others, Caller(), Signals(signals.regime), where.locale)
+    filled = Filled({**rest.slots, **filled.slots}, filled.grants)
+    return await visit.page("page.html", standing, filled, orders=browse.orders(filled.slots["history"], where.locale))
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One look at a page of the shop: who, under which signals, where."""
+
+    engine: Engine
+    desk: ConsentDesk
+    caller: Caller
+    signals: Signals
+    where: Where
+    path: str
+
+    async def page(
+        self, template: str, standing: Standing, filled: Filled, status_code: int = 200, **context: Any
+    ) -> Response[str]:
+        """Render a page of the shop in its frame, with the slots of `filled`."""
+        bundle, locale = standing.bundle, self.where.locale
+        words, shown = texts(locale), self.desk.notice(bundle, self.where.site, locale, self.where.jurisdiction)
+        called = names(bundle, locale)
+        async with self.engine.acquire() as conn:
+            sections = await browse.sections(conn)
+        greeting = name_in(filled)
+        response = self.engine.pages.page(
+            template,
+            status_code=status_code,
+            shop={"name": bundle.sites[self.where.site].controller.name, "tagline": TAGLINE},
+            sections=sections,
+            signed_in={"name": greeting or "a customer"} if standing.account else None,
+            greeting={"name": greeting} if greeting else None,
+            slots={name: browse.shown_slot(one, locale, called) for name, one in filled.slots.items()},
+            panel=self._panel(standing, filled, called, shown, words) if self.engine.panel else None,
+            banner=answer_due(standing, self.signals),
+            answer_due=answer_due(standing, self.signals),
+            t=words,
+            locale=locale,
+            notice=shown.notice,
+            gpc=self.signals.gpc,
+            idempotency_key=secrets.token_urlsafe(24),
+            return_to=self.path,
+            **context,
+        )
+        response.headers.update(PERSONAL)
+        return response
+
+    def _panel(
+        self, standing: Standing, filled: Filled, called: Mapping[str, str], shown: Any, words: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """What the gate released for this page, and the switches."""
+        permitted = permissions(standing, self.signals)
+        return {
+            "subject_known": bool(standing.views),
+            "account": standing.account is not None,
+            "grants": [
+                _grant(name, grant, called, words) for name, grant in filled.grants.items() if grant.permission.purpose
+            ],
+            "purposes": [
+                {**row, "answer_label": row["status_text"]} for row in letter.rows(shown, standing, permitted, words)
+            ],
+            "return_to": self.path,
+            "notice": shown.notice.version,
+            "idempotency_key": secrets.token_urlsafe(24),
+        }
+
+
+def name_in(filled: Filled) -> str | None:
+    """Return the name that the gate opened for the greeting, if it did."""
+    grant = filled.grants.get("greeting")
+    return next((fields["name"] for fields in grant.values.values() if "name" in fields), None) if grant else None
+
+
+def _grant(slot_name: str, grant: Grant, called: Mapping[str, str], words: Mapping[str, str]) -> dict[str, Any]:
+    permission = grant.permission
+    return {
+        "slot": slot_name,
+        "allowed": permission.allowed,
+        "purpose_name": called.get(permission.purpose, permission.purpose),
+        "because_text": words.get(f"because_{permission.because}", permission.because),
+        "values": [
+            {"category_name": called.get(category, category), "field": field.replace("_", " "), "value": value}
+            for category, fields in grant.values.items()
+            for field, value in fields.items()
+        ],
+        "pseudonyms": [
+            {"category_name": called.get(category, category), "short": str(pseudonym)[:8]}
+            for category, pseudonyms in grant.pseudonyms.items()
+            for pseudonym in pseudonyms
+        ],
+    }
+
+
+HANDLERS = (page,)
