@@ -13,6 +13,7 @@ from secrets import token_bytes
 from typing import Any
 
 import msgspec
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar
 from litestar.datastructures import CacheControlHeader
@@ -69,6 +70,8 @@ from ecrm_privacy.web.preferences import Desks
 from ecrm_privacy.web.problems import handle
 from ecrm_privacy.web.servers import Authorize, authorizer
 from ecrm_privacy.web.tokens import SignInTokens
+
+log = structlog.get_logger(__name__)
 
 ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
 UPKEEP_S = 3600.0
@@ -134,12 +137,15 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         await writer.start()
         house = await _furnish(config, keyring, pools, writer)
         house.runner.start()
-        upkeep = asyncio.create_task(_upkeep(house), name="upkeep")
+        again = [("upkeep", UPKEEP_S, partial(_upkeep, house))]
+        again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
+        tasks = [asyncio.create_task(_again(*each), name=each[0]) for each in again]
         try:
             yield house
         finally:
-            upkeep.cancel()
-            await asyncio.gather(upkeep, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await house.runner.stop()
     finally:
         await writer.stop()
@@ -277,16 +283,21 @@ def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> Health:
     return Health({"database": database, "jobs": work})
 
 
+async def _again(name: str, every_s: float, run: Callable[[], Awaitable[object]]) -> None:
+    """Run `run` every `every_s` seconds; a failure is logged by name, and the next time comes."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 -- the edge of a job
+            log.error("job_failed", kind=name, exception=type(error).__name__)
+
+
 async def _upkeep(house: House) -> None:
     """What is done by age: replies and tokens go, and the register of pseudonyms is mixed."""
-    while True:
-        await asyncio.sleep(UPKEEP_S)
-        try:
-            async with house.pools.house.acquire() as conn:
-                for effect in (*delivery.forget_old(), *vault.mix()):
-                    await effect.run(conn)
-        except Failure:
-            continue
+    async with house.pools.house.acquire() as conn:
+        for effect in (*delivery.forget_old(), *vault.mix()):
+            await effect.run(conn)
 
 
 def opener(conn: Conn, keyring: Keyring) -> Callable[[SealedBody], Any]:

@@ -10,7 +10,6 @@ import msgspec
 
 from ecrm_privacy.errors import StartRefused
 
-
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
