@@ -1,10 +1,11 @@
 """Checks the whole ledger from what the database holds, sharing no line with the writer's storage or its tree.
 
 It has its own statements and its own hashing (RFC 9162, straight from the definition), reads one consistent snapshot
-while the log goes on growing, and stops at the first thing that is wrong. What it holds in memory does not grow with
-the log. Formats (leaf, payload) and the fold are the same as the writer's: those are what is to be checked against.
+while the log goes on growing, and names the first thing that is wrong. What it holds in memory does not grow with the
+log. Formats (leaf, payload) and the fold are the same as the writer's: those are what is to be checked against.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from hashlib import sha256
 from inspect import isawaitable
@@ -90,6 +91,8 @@ async def verify(
             if opener is not None:
                 await check.bodies()
                 await check.answers()
+                if check.earliest is not None:
+                    raise check.earliest
             # Last, because what goes before names the leaf more exactly than a root that differs can.
             _compare_head(tree, head)
             _compare_known(roots, known)
@@ -136,11 +139,46 @@ class _Tree:
         return found
 
 
+_BODIES = (
+    "select b.subject, b.leaf_index, e.leaf, b.receipt_hash, b.sealed, b.wrapped_for_receipt, b.wrapped_for_subject"
+    " from ecrm.body b left join ecrm.ledger_entry e using (leaf_index)"
+)
+
+
+class _Sorted:
+    """Rows that come sorted by their first column, the subject, and are dealt out one subject at a time."""
+
+    def __init__(self, cursor: Any) -> None:
+        self.cursor = cursor
+        self.rows: deque[Any] = deque()
+        self.subject: UUID | None = None
+
+    @classmethod
+    async def over(cls, conn: Conn, statement: str) -> "_Sorted":
+        rows = cls(await conn.cursor(statement))
+        await rows.ahead()
+        return rows
+
+    async def ahead(self) -> None:
+        if not self.rows:
+            self.rows.extend(await self.cursor.fetch(ROWS_AT_ONCE))
+        self.subject = self.rows[0][0] if self.rows else None
+
+    async def of(self, subject: UUID) -> list[Any]:
+        """Take the rows of `subject`, which is the next one or has none."""
+        found = []
+        while self.subject == subject:
+            found.append(self.rows.popleft())
+            await self.ahead()
+        return found
+
+
 class _Check:
     def __init__(self, conn: Conn, opener: Opener | None, progress: Progress) -> None:
         self.conn, self.opener, self.progress = conn, opener, progress
         self.counts: dict[str, Any] = {}
         self.own_acts: set[int] = set()
+        self.earliest: _Wrong | None = None
 
     def count(self, what: str, more: int = 1) -> None:
         self.counts[what] = self.counts.get(what, 0) + more
@@ -199,44 +237,50 @@ class _Check:
 
     async def bodies(self) -> None:
         """Check the bodies that link to nobody: they open to their leaf, if anything opens them here."""
-        found = await self.conn.cursor(
-            "select b.leaf_index, e.leaf, b.subject, b.receipt_hash, b.sealed, b.wrapped_for_receipt,"
-            " b.wrapped_for_subject from ecrm.body b left join ecrm.ledger_entry e using (leaf_index)"
-            " where b.subject is null order by b.leaf_index"
-        )
+        found = await self.conn.cursor(_BODIES + " where b.subject is null order by b.leaf_index")
         while rows := await found.fetch(ROWS_AT_ONCE):
-            for leaf_index, leaf, *rest in rows:
-                await self.open(leaf, SealedBody(leaf_index, *rest))
+            for row in rows:
+                await self.later(self.folded([row]))
             self.progress("bodies", self.counts.get("opened", 0) + self.counts.get("unopened", 0), 0)
 
     async def answers(self) -> None:
         """Check everybody's rows, one subject at a time, against the fold of what that subject's bodies say."""
-        found = await self.conn.cursor(
-            """
-            select a.subject,
-                (select array_agg((b.leaf_index, e.leaf, b.subject, b.receipt_hash, b.sealed, b.wrapped_for_receipt,
-                                   b.wrapped_for_subject) order by b.leaf_index)
-                 from ecrm.body b left join ecrm.ledger_entry e using (leaf_index) where b.subject = a.subject),
-                (select array_agg((c.purpose, c.channel, c.recipient, c.status, c.notice, c.since, c.until,
-                                   c.leaf_index))
-                 from ecrm.consent_status c where c.subject = a.subject),
-                (select (t.regime, t.restricted, t.adult_from, t.gpc, t.leaf_index)
-                 from ecrm.subject_state t where t.subject = a.subject)
-            from (select subject from ecrm.body where subject is not null union select subject from ecrm.consent_status
-                  union select subject from ecrm.subject_state) a
-            order by a.subject
-            """
+        bodies = await _Sorted.over(
+            self.conn, _BODIES + " where b.subject is not null order by b.subject, b.leaf_index"
         )
-        while rows := await found.fetch(ROWS_AT_ONCE // 10):
-            for _, bodies, answers, state in rows:
-                _compare_rows(await self.folded(bodies or ()), answers or (), state)
-            self.count("subjects", len(rows))
-            self.progress("subjects", self.counts["subjects"], 0)
+        answers = await _Sorted.over(
+            self.conn,
+            "select subject, purpose, channel, recipient, status, notice, since, until, leaf_index"
+            " from ecrm.consent_status order by subject",
+        )
+        states = await _Sorted.over(
+            self.conn,
+            "select subject, regime, restricted, adult_from, gpc, leaf_index from ecrm.subject_state order by subject",
+        )
+        while left := [rows.subject for rows in (bodies, answers, states) if rows.subject is not None]:
+            subject = min(left)
+            own = await bodies.of(subject), await answers.of(subject), await states.of(subject)
+            await self.later(self.compare(*own))
+            self.count("subjects")
+            if self.counts["subjects"] % ROWS_AT_ONCE == 0:
+                self.progress("subjects", self.counts["subjects"], 0)
+        self.progress("subjects", self.counts.get("subjects", 0), 0)
+
+    async def compare(self, bodies: Sequence[Any], answers: Sequence[Any], states: Sequence[Any]) -> None:
+        _compare_rows(await self.folded(bodies), answers, states)
+
+    async def later(self, check: Awaitable[object]) -> None:
+        """Subjects come in no order of leaves, so what is wrong with one waits for what may be wrong earlier."""
+        try:
+            await check
+        except _Wrong as wrong:
+            if self.earliest is None or (wrong.leaf_index or 0) < (self.earliest.leaf_index or 0):
+                self.earliest = wrong
 
     async def folded(self, bodies: Iterable[Any]) -> Standing:
         standing = Standing()
-        for leaf_index, leaf, *rest in bodies:
-            payload = await self.open(leaf, SealedBody(leaf_index, *rest))
+        for subject, leaf_index, leaf, *rest in bodies:
+            payload = await self.open(leaf, SealedBody(leaf_index, subject, *rest))
             if payload is not None:
                 try:
                     event = parse(payload)
@@ -282,7 +326,7 @@ def _compare_known(roots: Mapping[int, bytes], known: Sequence[Checkpoint]) -> N
             raise _Wrong(None, f"the first {checkpoint.tree_size} leaves are not those of a known checkpoint")
 
 
-def _compare_rows(standing: Standing, answers: Iterable[Any], state: Any) -> None:
+def _compare_rows(standing: Standing, answers: Sequence[Any], states: Sequence[Any]) -> None:
     """Compare one subject's stored rows with the fold; the earliest leaf whose word is not kept is named."""
     stored = {
         (purpose, channel, recipient): (
@@ -297,7 +341,7 @@ def _compare_rows(standing: Standing, answers: Iterable[Any], state: Any) -> Non
             ),
             leaf_index,
         )
-        for purpose, channel, recipient, status, notice, since, until, leaf_index in answers
+        for _, purpose, channel, recipient, status, notice, since, until, leaf_index in answers
     }
     wrong = [
         (standing.rows.get(rule) or stored[rule])[1]
@@ -306,7 +350,7 @@ def _compare_rows(standing: Standing, answers: Iterable[Any], state: Any) -> Non
     ]
     if wrong:
         raise _Wrong(min(wrong), f"a row of current answers is not what the body of leaf {min(wrong)} says")
-    kept = None if state is None else State(*state)
+    kept = State(*states[0][1:]) if states else None
     if kept != standing.state:
         at = min(state.leaf_index for state in (kept, standing.state) if state is not None)
         raise _Wrong(at, f"the state of the subject of leaf {at} is not what its bodies say")

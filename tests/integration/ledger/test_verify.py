@@ -31,7 +31,8 @@ async def log(writer: Writer, admin: asyncpg.Connection) -> asyncpg.Connection:
 
 
 FLIP = "set_byte({0}, {1}, get_byte({0}, {1}) # 1)"
-REWRITE = f"leaf = {FLIP.format('leaf', 40)}, leaf_hash = sha256('\\x00' || {FLIP.format('leaf', 40)})"
+OTHER = "set_byte(leaf, 40, case get_byte(leaf, 40) when 65 then 66 else 65 end)"  # another letter: still base64
+REWRITE = f"leaf = {OTHER}, leaf_hash = sha256('\\x00' || {OTHER})"
 NOT_SAID = "a row of current answers is not what the body"
 TAMPERED: dict[str, tuple[int | None, str, str]] = {
     "a byte of a leaf": (
