@@ -36,7 +36,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-buy]");
   if (!button || !window.ecrm) return;
   window.ecrm.track({ type: "purchase", item_id: button.dataset.buy });
-  button.parentElement.querySelector("[data-bought]").textContent = "Ordered. It stands on your page now.";
+  button.parentElement.querySelector("[data-bought]").textContent = button.dataset.done;
 });
 
 // One "why this?" at a time, and Escape closes it.

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-STATIC = Path(__file__).resolve().parents[3] / "ecrm_privacy" / "web" / "static"
+ROOT = Path(__file__).resolve().parents[3]
+SHEET = ROOT / "ecrm_privacy" / "web" / "static" / "ecrm.css"
+PANEL = ROOT / "personalization" / "static" / "panel.css"
 SCHEMES = ("light", "dark")
 GROUNDS = ("ground", "surface", "sunken", "accent-soft")
 TEXTS = ("ink", "muted", "accent", "accent-strong", "good", "warn", "bad")
@@ -13,7 +15,7 @@ TEXTS = ("ink", "muted", "accent", "accent-strong", "good", "warn", "bad")
 
 def colours(scheme: str) -> dict[str, str]:
     """The colour tokens of one scheme, by name without prefix."""
-    blocks = re.findall(r":root \{(.*?)\}", (STATIC / "ecrm.css").read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r":root \{(.*?)\}", SHEET.read_text("utf-8"), re.DOTALL)
     coloured = [block for block in blocks if "--ecrm-ink:" in block]
     return dict(re.findall(r"--ecrm-([a-z-]+): (#[0-9a-f]{6})", coloured[SCHEMES.index(scheme)]))
 
@@ -49,3 +51,12 @@ def test_edges_of_controls_can_be_seen(scheme: str) -> None:
 def test_dark_mode_forgets_no_colour() -> None:
     """Both schemes define the same colours."""
     assert colours("light").keys() == colours("dark").keys()
+
+
+def test_the_gate_can_be_read() -> None:
+    """The panel's faceplate is dark in both schemes; its texts have 4.5:1 and its edges 3:1 on it."""
+    plate = dict(re.findall(r"--ecrm-([a-z-]+): (#[0-9a-f]{6})", PANEL.read_text("utf-8")))
+    for ground in ("surface", "sunken"):
+        assert all(contrast(plate[text], plate[ground]) >= 4.5 for text in ("ink", "muted", "accent", "accent-strong"))
+        assert contrast(plate["edge"], plate[ground]) >= 3
+    assert contrast(plate["on-accent"], plate["accent"]) >= 3
