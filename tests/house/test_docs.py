@@ -1,8 +1,10 @@
 """The reference says what the code does."""
 
 import argparse
+import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -48,3 +50,20 @@ def _verbs(name: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, ar
     for action in within:
         for word, inner in action.choices.items():
             yield from _verbs(f"{name} {word}", inner)
+
+
+def test_the_http_page_lists_every_call() -> None:
+    """The reference lists exactly the calls that the source declares."""
+    page = (source.ROOT / "docs/reference/http.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([A-Z]+) (/\S*)` \|", page, re.MULTILINE)
+    declared = sorted(call for path in source.python(*source.PACKAGES) for call in _calls(path))
+    assert sorted(listed) == declared
+
+
+def _calls(path: Path) -> Iterator[tuple[str, str]]:
+    """The method and path of each handler in a file, without the types of the path's parts."""
+    for _, function in source.functions(path):
+        for mark in function.decorator_list:
+            if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") in {"get", "post", "put", "patch", "delete"}:
+                address = ast.literal_eval(mark.args[0])
+                yield mark.func.id.upper(), re.sub(r":\w+}", "}", address)  # type: ignore[attr-defined]
