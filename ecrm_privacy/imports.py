@@ -153,7 +153,9 @@ def _cause(message: str) -> str:
     words, _, place = message.partition(" - at ")
     if words.startswith("Invalid"):
         words = "not one of the allowed words"
-    return f"{words} at {place}" if place else words
+    if " matching regex" in words:
+        words = "not written as it must be"
+    return f"{words}, at {place.strip('`')}" if place else words
 
 
 async def run(

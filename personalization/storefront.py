@@ -22,21 +22,20 @@ from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.session import open_session
 from ecrm_privacy.web.tokens import SignInTokens
 from personalization.collect.events import Event, EventType
-from personalization.interact import browse
+from personalization.interact import because, browse
 from personalization.web.engine import Engine
 from personalization.web.pages import Visit
 
 TOKEN_LIFETIME = timedelta(minutes=1)
 RELATED_MOST = 4
-PEOPLE_MOST = 6
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A customer whom a visitor of the demo may be."""
+    """A customer whom a visitor of the demo may be; `way` is how they have answered, a key of the texts."""
 
     customer_number: str
     name: str
-    note: str
+    way: str
 
 
 class Demo(msgspec.Struct, frozen=True):
@@ -127,7 +126,11 @@ async def choose_person(
     """A few of the demo's customers, to be one of them."""
     visit = Visit(engine, desk, caller, signals, where, "/pages/yours")
     filled = await engine.slots.fill(("greeting",), caller, signals, where.locale)
-    return await visit.page("signin.html", await desk.standing(caller), filled, customers=demo.people)
+    customers = [
+        {"customer_number": one.customer_number, "name": one.name, "note": because.text(one.way, where.locale)}
+        for one in demo.people
+    ]
+    return await visit.page("signin.html", await desk.standing(caller), filled, customers=customers)
 
 
 @post("/signin", status_code=303)
@@ -180,16 +183,9 @@ def shop_token(customer_number: str, hallway: Hallway, where: Where, keys: Path)
 
 # who can be signed in as ----------------------------------------------------------------------------------------------
 
-NOTES = {
-    ("given", "given", "given"): "said yes to being remembered, to personal pages and to helping others",
-    ("given", "given", "refused"): "said yes to being remembered and to personal pages, no to helping others",
-    ("given", "refused", "refused"): "said yes to being remembered, no to personal pages",
-    ("refused", "given", "refused"): "said no to being remembered, yes to personal pages from orders alone",
-    ("refused", "refused", "refused"): "said no to everything",
-    (): "has never answered",
-}
-"""By the answers to remember, personalize and model.contribute: what the sign-in page says about a person."""
 ASKED = ("remember", "personalize", "model.contribute")
+SHOWN = ("said yes yes yes", "said yes yes no", "said yes no no", "said no yes no", "said no no no", "said")
+"""The ways to have answered what is `ASKED`, as keys of the texts; one person is offered for each."""
 
 
 def people(config: Config, answers: Path) -> tuple[Person, ...]:
@@ -200,17 +196,15 @@ def people(config: Config, answers: Path) -> tuple[Person, ...]:
     said = dict(_said(msgspec.json.decode(line)) for line in answers.read_bytes().splitlines())
     found: dict[str, Person] = {}
     for each in msgspec.json.decode(listed.read_bytes())["customers"]:
-        note = NOTES.get(said.get(each["customer_number"], ()))
-        if note is not None:
-            found.setdefault(note, Person(each["customer_number"], each["name"], note))
-    return tuple(found[note] for note in NOTES.values() if note in found)[:PEOPLE_MOST]
+        way = said.get(each["customer_number"], "said")
+        found.setdefault(way, Person(each["customer_number"], each["name"], way))
+    return tuple(found[way] for way in SHOWN if way in found)
 
 
-def _said(line: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    answers = {
-        one["purpose"]: one["answer"] for one in line["answers"] if "channel" not in one and "recipient" not in one
-    }
-    return line["customer_number"], tuple(answers.get(purpose, "refused") for purpose in ASKED)
+def _said(line: Mapping[str, Any]) -> tuple[str, str]:
+    own = {one["purpose"]: one["answer"] for one in line["answers"] if not {"channel", "recipient"} & one.keys()}
+    words = ("yes" if own.get(purpose) == "given" else "no" for purpose in ASKED)
+    return line["customer_number"], " ".join(("said", *words))
 
 
 HANDLERS: Sequence[Any] = (home, section, item, choose_person, be_person, be_nobody)

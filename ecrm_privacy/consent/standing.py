@@ -5,7 +5,7 @@ property test holds it against the gate's SQL. A browser's own yes counts beside
 account has not said no, and never opens what is the account's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import msgspec
@@ -111,18 +111,22 @@ def purpose_rule(purpose: Purpose) -> Rule:
 def find(
     standing: Standing, view: SubjectView | None, beside: SubjectView | None, rule: Rule, signals: Signals
 ) -> Finding:
-    """Decide one rule for one subject; `beside` is the signed-in account when `view` is the browser's own subject."""
+    """Decide one rule for one subject; `beside` is the signed-in account when `view` is the browser's own subject.
+
+    What is known of the person (a restriction, a child's age, GPC) holds on both sides.
+    """
+    people = [each for each in (view, beside) if each is not None]
     row = view.statuses.get(rule) if view else None
     status = row.on(standing.today) if row else ConsentStatus.UNKNOWN
     until = row.until if row else None
-    there = _decide(standing, view, rule, row, signals, view.regime if view else None)
+    there = _decide(standing, people, rule, row, signals, view.regime if view else None)
     if not there.allowed:
         return Finding(status, False, there.because, until)
-    here = _decide(standing, view, rule, row, signals, signals.regime)
+    here = _decide(standing, people, rule, row, signals, signals.regime)
     if not here.allowed:
         return Finding(status, False, here.because, until)
     if beside is not None and (account_row := beside.statuses.get(rule)) is not None:
-        account = _decide(standing, beside, rule, account_row, signals, beside.regime)
+        account = _decide(standing, people, rule, account_row, signals, beside.regime)
         if not account.allowed:
             return Finding(status, False, account.because, until)
     if there.because != "required" and (signals.closed_all or rule[0] in signals.closed):
@@ -132,24 +136,28 @@ def find(
 
 def _decide(
     standing: Standing,
-    view: SubjectView | None,
+    people: Sequence[SubjectView],
     rule: Rule,
     row: StatusRow | None,
     signals: Signals,
     regime: Regime | None,
 ) -> Decision:
+    """Decide by one answer of these people under one law; a law that the policy no longer has allows nothing."""
     purpose, channel, recipient = rule
+    law = regime or signals.regime
+    if law not in standing.bundle.regimes:
+        return Decision(False, "unknown_rule")
     return decide(
         standing.bundle,
         purpose,
         channel,
         recipient,
-        regime=regime or signals.regime,
+        regime=law,
         status=row.on(standing.today) if row else ConsentStatus.UNKNOWN,
         notice_current=row is not None and standing.bundle.still_good(purpose, row.notice),
-        restricted=bool(view and view.restricted),
-        under_age=bool(view and view.adult_from and view.adult_from > standing.today),
-        gpc=signals.gpc or bool(view and view.gpc),
+        restricted=any(one.restricted for one in people),
+        under_age=any(one.adult_from is not None and one.adult_from > standing.today for one in people),
+        gpc=signals.gpc or any(one.gpc for one in people),
     )
 
 

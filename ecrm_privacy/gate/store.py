@@ -19,7 +19,7 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class AdmitRow(msgspec.Struct, frozen=True):
-    """One need of one ask, once per key that it opens; without a key the columns from `subject` on are None."""
+    """One need of one ask: first by itself, without the columns from `subject` on, then once per key that it opens."""
 
     n: int
     need: str
@@ -38,20 +38,20 @@ class AdmitRow(msgspec.Struct, frozen=True):
 
 
 def admit(asks: Sequence[Ask]) -> Query[AdmitRow]:
-    """Look for all `asks` at once; rows come back numbered by position in `asks`."""
-    numbers = range(len(asks))
+    """Look for all `asks` at once; rows come back numbered by position in `asks`.
+
+    No name in a policy has a space, so a need that has one is no need and is not asked for.
+    """
     return Query(
         "select n, need, bundle, purpose, allowed, status, because, until, subject, category, version, wrapped, fields,"
-        " sealed from ecrm.admit($1, $2, $3, $4, $5, $6, $7, $8)",
+        " sealed from ecrm.admit($1, $2, $3, $4, $5, $6)",
         (
-            list(numbers),
             [ask.caller.token_hash for ask in asks],
             [ask.caller.customer_index for ask in asks],
             [ask.signals.regime for ask in asks],
             [ask.signals.gpc for ask in asks],
             ["*" if ask.signals.closed_all else " ".join(sorted(ask.signals.closed)) for ask in asks],
-            [n for n in numbers for _ in asks[n].needs],
-            [need for ask in asks for need in ask.needs],
+            [" ".join(need for need in ask.needs if " " not in need) for ask in asks],
         ),
         AdmitRow,
     )

@@ -20,6 +20,14 @@ EN: Mapping[str, str] = {
     "history/everybody": "More from the shop",
     "greeting": "Good to see you, {name}",
     "greeting/everybody": "Good to see you",
+    "somebody": "a customer",
+    "tagline": "Tea, ceramics, paper and tools for the garden",
+    "said yes yes yes": "said yes to being remembered, to personal pages and to helping others",
+    "said yes yes no": "said yes to being remembered and to personal pages, no to helping others",
+    "said yes no no": "said yes to being remembered, no to personal pages",
+    "said no yes no": "said yes to personal pages, no to being remembered",
+    "said no no no": "said no to everything",
+    "said": "has never answered",
 }
 DE: Mapping[str, str] = {
     "purchase": "Weil Sie {title} gekauft haben",
@@ -38,6 +46,14 @@ DE: Mapping[str, str] = {
     "history/everybody": "Mehr aus dem Laden",
     "greeting": "Schön, Sie zu sehen, {name}",
     "greeting/everybody": "Schön, dass Sie da sind",
+    "somebody": "jemand aus unserer Kundschaft",
+    "tagline": "Tee, Keramik, Papier und Werkzeug für den Garten",
+    "said yes yes yes": "hat ja gesagt: zum Erinnern, zu persönlichen Seiten und dazu, anderen zu helfen",
+    "said yes yes no": "hat ja gesagt zum Erinnern und zu persönlichen Seiten, nein dazu, anderen zu helfen",
+    "said yes no no": "hat ja gesagt zum Erinnern, nein zu persönlichen Seiten",
+    "said no yes no": "hat ja gesagt zu persönlichen Seiten, nein zum Erinnern",
+    "said no no no": "hat zu allem nein gesagt",
+    "said": "hat noch nie geantwortet",
 }
 TEXTS = {"en": EN, "de": DE}
 MONTHS = {

@@ -1,6 +1,6 @@
 """The catalogue as pages show it to everybody: an item, a section, the list of sections. Nobody is looked at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -16,8 +16,6 @@ from personalization.interact.store import PageRow
 
 SECTIONS_MOST = 12
 ITEMS_MOST = 200
-NO_PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'/%3E"
-"""An empty picture in the place of a missing one, so that nothing moves."""
 
 Names = Mapping[str, str]
 """What people call categories and purposes, by their words."""
@@ -65,7 +63,6 @@ def shown_item(row: PageRow, locale: str) -> dict[str, Any]:
     """Return an item of a page as templates take it."""
     return {
         **msgspec.structs.asdict(row),
-        "image": row.image or NO_PICTURE,
         "price_text": because.price(row.price_minor, row.currency, locale),
     }
 
@@ -82,7 +79,6 @@ def _shown(one: SlotItem, locale: str, names: Names) -> dict[str, Any]:
     price = one.price
     return {
         **msgspec.structs.asdict(one),
-        "image": one.image or NO_PICTURE,
         "in_stock": True,
         "price_text": because.price(price.amount_minor, price.currency, locale) if price else "",
         "because": _because(one.because, names),
@@ -103,11 +99,4 @@ def orders(slot: Slot, locale: str) -> list[dict[str, Any]]:
     for one in slot.items:
         if one.ordered_at is not None:
             days.setdefault(one.ordered_at[:10], []).append(one)
-    return [
-        {"at_text": because.day(date.fromisoformat(day), locale), "items": _with_pictures(items)}
-        for day, items in days.items()
-    ]
-
-
-def _with_pictures(items: Sequence[SlotItem]) -> list[SlotItem]:
-    return [msgspec.structs.replace(one, image=one.image or NO_PICTURE) for one in items]
+    return [{"at_text": because.day(date.fromisoformat(day), locale), "items": items} for day, items in days.items()]

@@ -1,5 +1,5 @@
 // What the demo shop does with scripts on top of pages that work without: keep the gate panel true when an answer changes
-// in place, note a view, order one. No storage and no identifier; ecrm.js asks the permissions before anything is sent.
+// in place, order one. No storage and no identifier; ecrm.js asks the permissions before anything is sent.
 const wide = matchMedia("(min-width: 68rem)");
 
 // On wide screens the panel is a rail and always open: say so to those who do not see it.
@@ -50,5 +50,3 @@ document.addEventListener("keydown", (event) => {
 settle();
 wide.addEventListener("change", settle);
 for (const button of document.querySelectorAll("[data-buy]")) button.hidden = false;
-const seen = document.querySelector("[data-view]");
-if (seen) window.ecrm?.track({ type: "view", item_id: seen.dataset.view });

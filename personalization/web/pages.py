@@ -16,11 +16,10 @@ from ecrm_privacy.errors import NotKnown
 from ecrm_privacy.gate.types import Caller, Grant, Signals
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.texts import texts
-from personalization.interact import browse
+from personalization.interact import because, browse
 from personalization.interact.slots import Filled
 from personalization.web.engine import PERSONAL, Engine, names
 
-TAGLINE = "Tea, ceramics, paper and tools for the garden"
 PLACED = ("greeting", "for-you", "history", "popular")
 """The slots that the template of a page has a place for."""
 
@@ -70,9 +69,9 @@ class Visit(msgspec.Struct, frozen=True):
         response = self.engine.pages.page(
             template,
             status_code=status_code,
-            shop={"name": bundle.sites[self.where.site].controller.name, "tagline": TAGLINE},
+            shop={"name": bundle.sites[self.where.site].controller.name, "tagline": because.text("tagline", locale)},
             sections=sections,
-            signed_in={"name": greeting or "a customer"} if standing.account else None,
+            signed_in={"name": greeting or because.text("somebody", locale)} if standing.account else None,
             greeting={"name": greeting} if greeting else None,
             slots={name: browse.shown_slot(one, locale, called) for name, one in filled.slots.items()},
             panel=self._panel(standing, filled, called, shown, words) if self.engine.panel else None,

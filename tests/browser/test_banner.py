@@ -132,20 +132,21 @@ def test_a_script_waits_for_its_purpose(visit: Visit) -> None:
     visitor = visit()
     page = visitor.page
     page.route("**/tag.js", lambda route: route.fulfill(body="window.tagged = true", content_type="text/javascript"))
+    page.route("**/frame", lambda route: route.fulfill(body="<p>a frame</p>", content_type="text/html"))
     page.goto("/")
     page.evaluate("""() => {
       const script = Object.assign(document.createElement("script"), {type: "text/plain"});
       script.dataset.ecrmPurpose = "advertise";
       script.setAttribute("src", "/tag.js");
       const frame = document.createElement("iframe");
-      Object.assign(frame.dataset, {ecrmSrc: "/receipts/check", ecrmPurpose: "advertise"});
+      Object.assign(frame.dataset, {ecrmSrc: "/frame", ecrmPurpose: "advertise"});
       document.body.append(script, frame);
     }""")
     visitor.press("refuse_all")
     assert not page.evaluate("window.tagged || document.querySelector('iframe').src")
     page.evaluate("ecrm.answer([{purpose: 'advertise', answer: 'given'}])")
     page.wait_for_function("window.tagged")
-    assert page.evaluate("document.querySelector('iframe').src").endswith("/receipts/check")
+    assert page.evaluate("document.querySelector('iframe').src").endswith("/frame")
     assert page.evaluate("dataLayer.at(-1)[2].ad_storage") == "granted"
 
 

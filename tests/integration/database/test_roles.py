@@ -6,8 +6,8 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
-ADMIT = "select * from ecrm.admit($1, $2, $3, $4, $5, $6, $7, $8)"
-ASK = ([1], [b"\x00" * 32], [None], ["gdpr"], [False], [""], [1], ["slot:for-you"])
+ADMIT = "select * from ecrm.admit($1, $2, $3, $4, $5, $6)"
+ASK = ([b"\x00" * 32], [None], ["gdpr"], [False], [""], ["slot:for-you"])
 RELATIONS = """
 select n.nspname || '.' || c.relname as name, has_any_column_privilege($1, c.oid, 'select, insert, update, references')
     or has_table_privilege($1, c.oid, 'delete, truncate, trigger') as touched
