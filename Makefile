@@ -55,8 +55,8 @@ format: setup ## lay the source out as `make check` wants it
 bench: setup ## the benchmarks, each beside its own limit in the same run
 	@exec $(BIN)/ecrm bench
 
-kills: setup ## 30 seeded kills under load; `make test` runs 5
-	@KILL_ROUNDS=30 $(BIN)/python -m pytest -q -s tests/faults $(ARGS)
+kills: setup ## 30 seeded kills under load: make kills [ARGS="--seed 7"]; `make test` runs 5
+	@exec $(BIN)/python -m tests.faults.kills --rounds 30 $(ARGS)
 
 lock: setup ## resolve requirements.lock anew, for every platform (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \

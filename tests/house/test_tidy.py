@@ -26,6 +26,7 @@ EMPTY_NAMES = {
 }
 
 BROAD_EXCEPTS = {
+    "ecrm_privacy/app.py::_again": "the edge of a job that comes again: logged, and tried at its next time",
     "ecrm_privacy/database/coalesce.py::Coalescer._serve": "whatever ends a batch is told to each who asked in it",
     "ecrm_privacy/delivery/jobs.py::Runner.step": "the edge of a job: logged by id, tried again, at last a dead letter",
     "ecrm_privacy/ledger/writer.py::Writer._turn": "the edge of a turn: every caller is answered",
