@@ -104,8 +104,10 @@ def email(name: str) -> str:
 
 def answer_lines(crowd: Sequence[Person], chance: random.Random) -> Iterator[dict[str, Any]]:
     """Yield one line per person who answered: about 70 % let us remember, 60 % personalize, 50 % contribute."""
-    for person in crowd:
-        said = _cast_said(person) if person.said is not None else _crowd_said(chance)
+    reserves = [(i + 0.5) / len(crowd) for i in range(len(crowd))]
+    chance.shuffle(reserves)
+    for person, reserve in zip(crowd, reserves, strict=True):
+        said = _cast_said(person) if person.said is not None else _crowd_said(chance, reserve)
         at = moment(UNTIL - timedelta(days=10 + 280 * chance.random()))
         if said:
             yield {
@@ -126,12 +128,11 @@ def _cast_said(person: Person) -> list[dict[str, str]]:
     ]
 
 
-def _crowd_said(chance: random.Random) -> list[dict[str, str]]:
+def _crowd_said(chance: random.Random, reserve: float) -> list[dict[str, str]]:
     """Return one person's answers: the more open, the more is given; the most reserved say nothing at all."""
-    reserve = chance.random()
     if reserve > 0.95:
         return []
-    said = []
+    said, thorough = [], chance.random() < 0.85
     for purpose, share in (
         ("remember", 0.7),
         ("personalize", 0.6),
@@ -140,11 +141,11 @@ def _crowd_said(chance: random.Random) -> list[dict[str, str]]:
         ("advertise", 0.1),
     ):
         given = reserve + 0.08 * (chance.random() - 0.5) < share
-        if given or chance.random() < 0.75:
+        if given or thorough or chance.random() < 0.5:
             said.append({"purpose": purpose, "answer": "given" if given else "refused"})
         if given and purpose == "offers":
             said += _channels(chance)
-    return said + _seldom(chance, reserve)
+    return said + _seldom(chance, reserve, thorough)
 
 
 def _channels(chance: random.Random) -> list[dict[str, str]]:
@@ -156,14 +157,14 @@ def _channels(chance: random.Random) -> list[dict[str, str]]:
     ]
 
 
-def _seldom(chance: random.Random, reserve: float) -> list[dict[str, str]]:
-    """Return what few people do: object to measuring, or let one named partner have something."""
-    if reserve > 0.85 and chance.random() < 0.5:
-        return [{"purpose": "measure", "answer": "objected"}]
+def _seldom(chance: random.Random, reserve: float, thorough: bool) -> list[dict[str, str]]:
+    """Return what few people do: let one named partner have something, or object to measuring."""
     if reserve < 0.08:
         partner = chance.choice(("tea-guild", "paper-mill"))
         return [{"purpose": "share", "answer": "given"}, {"purpose": "share", "recipient": partner, "answer": "given"}]
-    return [{"purpose": "share", "answer": "refused"}] if chance.random() < 0.6 else []
+    said = [{"purpose": "share", "answer": "refused"}] if thorough else []
+    objects = reserve > 0.85 and chance.random() < 0.5
+    return [*said, {"purpose": "measure", "answer": "objected"}] if objects else said
 
 
 def event_lines(
