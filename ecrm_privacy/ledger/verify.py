@@ -38,7 +38,11 @@ class SealedBody(msgspec.Struct, frozen=True):
 
 Opened = tuple[bytes, bytes] | None
 Opener = Callable[[SealedBody], Opened | Awaitable[Opened]]
-"""Gives (payload, open) of a body, or None when no key opens it; raises `Tampered` when it was altered."""
+"""Gives (payload, open) of a body, or None when no key opens it; raises `Tampered` when it was altered.
+
+It may read over the connection that is being checked, and then sees the same snapshot. Over another one it may miss the
+keys of somebody who is erased meanwhile, which looks like rows that no body vouches for.
+"""
 Progress = Callable[[str, int, int], None]
 """Is told what is being checked, how many of them are done, and of how many."""
 

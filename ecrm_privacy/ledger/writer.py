@@ -224,15 +224,15 @@ class Writer:
         await run_all(conn, effects_of(batch, before.size))
 
     async def _recover(self, turn: _Turn, problem: Exception) -> None:
-        """After a failed turn: answer whom we can, and put back into the queue whom we can try again."""
+        """Answer whom we can and put back whom we can try again, before anything is awaited: nobody may be lost."""
         state = (problem.sqlstate or "") if isinstance(problem, asyncpg.PostgresError) else ""
         _log.warning("ledger turn failed: %s %s", type(problem).__name__, state)
         if turn.committing and state[:2] not in _ROLLED_BACK:
             self._drop()
             turn.settle(lambda: OutcomeUnknown("the commit was not confirmed"))
         elif _blames_entry(problem, state):
-            await self._roll_back()
             self._halve_or(turn, lambda: _refusal_of(problem, state))
+            await self._roll_back()
         else:
             self._drop()
             self._try_again_or_fail(turn, problem, too_slow=state in _TOO_SLOW or isinstance(problem, TimeoutError))
@@ -310,7 +310,14 @@ def effects_of(batch: Sequence[Entry], first_index: int) -> list[Effect]:
     several entries have the same statement next, those run together: one round trip for all of them. Entries of a batch
     are about different subjects, so theirs may run in any order among each other.
     """
-    closing = sorted((item for entry in batch for item in entry.closing), key=itemgetter(0))
+    closing = sorted(
+        (
+            (pseudonym, _numbered(effect, index))
+            for index, entry in enumerate(batch, first_index)
+            for pseudonym, effect in entry.closing
+        ),
+        key=itemgetter(0),
+    )
     rest = [
         deque(_numbered(effect, index) for effect in entry.effects)
         for index, entry in enumerate(batch, first_index)

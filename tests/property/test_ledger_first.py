@@ -54,7 +54,7 @@ def entry_of(subjects: list[SubjectId], who: int, act: str, changes: list[Change
     return an_entry(subjects[who], changes, state, seen=ANY_SEEN)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ACTS, min_size=1, max_size=20), st.integers(1, 7))
 def test_replaying_gives_the_rows(database: Database, acts: list[tuple[Any, ...]], at_once: int) -> None:
     """Answers, refusals without anybody and erasures, in any order and any batches: the ledger is sound."""

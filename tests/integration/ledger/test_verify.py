@@ -172,6 +172,17 @@ async def test_an_opener_may_be_asynchronous(log: asyncpg.Connection) -> None:
     assert (report.leaf_index, report.problem) == (6, "the body of leaf 6 was altered")
 
 
+async def test_an_opener_may_read_the_same_snapshot(log: asyncpg.Connection) -> None:
+    """An opener that reads over the connection that is checked finds what was there when the check began."""
+
+    async def reading(body: SealedBody) -> Opened:
+        there = await log.fetchval("select count(*) from ecrm.body where leaf_index = $1", body.leaf_index)
+        return opener(body) if there else None
+
+    report = await verify(log, reading)
+    assert report.problem is None and report.opened == 8
+
+
 async def test_without_an_opener_the_tree_is_checked(log: asyncpg.Connection) -> None:
     """Without keys answers cannot be replayed: the log itself is checked all the same."""
     await log.execute("delete from ecrm.consent_status")

@@ -35,6 +35,7 @@ def test_each_entry_keeps_its_own_order() -> None:
 
 def test_closing_comes_first_in_the_order_of_pseudonyms() -> None:
     """What closes pseudonyms runs before everything else, in the order in which event writers lock them."""
-    close = [(UUID(int=number), Query(f"close{number}", (number,))) for number in (3, 1, 2)]
+    close = [(UUID(int=number), Query(f"close{number}", (number, LEAF_INDEX))) for number in (3, 1, 2)]
     first, second = entry("a", closing=(close[0], close[1])), entry("a", closing=(close[2],))
+    assert [effect.args for effect in effects_of([first, second], 7)][:3] == [(1, 7), (2, 8), (3, 7)]
     assert order(first, second) == ["close11", "close22", "close33", "a7", "a8"]
