@@ -38,7 +38,7 @@ from ecrm_privacy.delivery.jobs import Runner
 from ecrm_privacy.errors import Failure, PolicyRefused
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
-from ecrm_privacy.gate.types import Signals
+from ecrm_privacy.gate.types import Caller, Customer, Signals
 from ecrm_privacy.ledger import reader
 from ecrm_privacy.ledger import receipt as receipt_text
 from ecrm_privacy.ledger.checkpoint import Signer
@@ -56,7 +56,7 @@ from ecrm_privacy.rights.house import house_holders
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault import body, keys
 from ecrm_privacy.vault import store as vault
-from ecrm_privacy.vault.blind_index import BlindIndexes
+from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vocabulary import EVIDENCE, SubjectId
 from ecrm_privacy.web import answers, ledger, operations, preferences, rights, servers, session
@@ -94,6 +94,7 @@ class House(msgspec.Struct, frozen=True):
     rights: RightsDesk
     runner: Runner
     indexes: BlindIndexes
+    customer: Customer
     hallway: Hallway
     pages: Pages
     desks: Desks
@@ -161,11 +162,12 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     gate = Gate(coalescer.ask, keyring, shelf.bundle)
     desk = ConsentDesk(acquire, writer.append, keyring, shelf.bundle)
     links = Links(desk, indexes)
+    customer = partial(_customer, indexes)
     log_signer = signer(config, keyring)
     receipts = Receipts(acquire, keyring, partial(_prove, log_signer))
     hallway = Hallway(config, shelf)
     plugins = tuple(
-        importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, indexes, hallway)
+        importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, customer, hallway)
         for name in config.plugins
     )
     site, document = next(iter(bundle.sites.items()))
@@ -176,12 +178,17 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, desk=desk, links=links,
         profiles=Profiles(desk, indexes), receipts=receipts, rights=rights_desk, runner=runner, indexes=indexes,
+        customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
         public_log=_public_log(acquire, log_signer, config.checkpoint_period_s), health=_health(acquire),
         embed=read_script(), log_key=log_signer.vkey(),
         authorize=authorizer(Callers(acquire), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
+
+
+def _customer(indexes: BlindIndexes, number: str) -> Caller:
+    return Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number))
 
 
 async def _documents(acquire: Callable[[], AbstractAsyncContextManager[Conn]], bundle_hash: bytes) -> bytes | None:

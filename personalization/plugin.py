@@ -17,10 +17,9 @@ from ecrm_privacy.config import Config
 from ecrm_privacy.database.coalesce import Coalescer
 from ecrm_privacy.database.pools import Pools
 from ecrm_privacy.errors import Unavailable
-from ecrm_privacy.gate.types import Admit, Caller, Signals
+from ecrm_privacy.gate.types import Admit, Caller, Customer, Signals
 from ecrm_privacy.rights.holders import Holder, Known
 from ecrm_privacy.sql import Conn
-from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.pages import Pages
 from personalization import storefront
@@ -78,16 +77,13 @@ def plugin(
     pools: Pools,
     admit: Admit,
     coalescer: type[Coalescer[Any, Any]],
-    indexes: BlindIndexes,
+    customer: Customer,
     hallway: Hallway,
 ) -> Plugin:
     """Make the guest of one worker."""
     patient: Acquire = partial(pools.guest.acquire, timeout=ACQUIRE_S)
     read_behaviour = coalescer(pools.guest, behaviour.read)
     read_shelf: Coalescer[tuple[str, ...], Shelf] = coalescer(pools.guest, Shelves(config.k_people).read)
-
-    def customer(number: str) -> Caller:
-        return Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number))
 
     engine = Engine(
         slots=Slots(admit, read_behaviour.ask, read_shelf.ask),

@@ -58,5 +58,7 @@ class Grant(msgspec.Struct, frozen=True):
         return [pseudonym for category in sorted(self.pseudonyms) for pseudonym in self.pseudonyms[category]]
 
 
+Customer = Callable[[str], Caller]
+"""`customer(customer_number)` is the caller that a shop means by a number, found by blind index alone."""
 Admit = Callable[[Caller, Sequence[str], Signals], Awaitable[Mapping[str, Grant]]]
 """`await admit(caller, need_names, signals)` gives one `Grant` per need; in doubt it grants nothing."""

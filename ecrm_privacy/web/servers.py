@@ -15,9 +15,8 @@ from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.profile import Profile, Profiles
 from ecrm_privacy.consent.standing import permission, permissions
 from ecrm_privacy.errors import Malformed, NotKnown, UnknownPurpose
-from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.gate.types import Customer, Signals
 from ecrm_privacy.policy.documents import Rule
-from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vocabulary import Category, Channel, NoticeVersion, Purpose, Recipient
 from ecrm_privacy.web.answers import AnswerReply, PermissionsReply
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
@@ -46,11 +45,6 @@ def authorizer(callers: Callers, rates: Rates) -> Authorize:
         return caller
 
     return authorize
-
-
-def subject_of(request: AnyRequest, indexes: BlindIndexes) -> Caller:
-    """Return the subject that the header `Ecrm-Subject` names by customer number. Raises Malformed without one."""
-    return Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number_of(request)))
 
 
 def number_of(request: AnyRequest) -> str:
@@ -100,7 +94,7 @@ async def answer_elsewhere(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
     desk: NamedDependency[ConsentDesk],
-    indexes: NamedDependency[BlindIndexes],
+    customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
     where: NamedDependency[Where],
 ) -> Response[AnswerReply]:
@@ -108,7 +102,7 @@ async def answer_elsewhere(
     await authorize(request, "consent:write")
     body = await request.body()
     key = idempotency_key(request.headers.get("idempotency-key"))
-    subject = subject_of(request, indexes)
+    subject = customer(number_of(request))
     if (await desk.standing(subject)).account is None:
         raise NotKnown
     signals = signals_of(request, hallway)
@@ -123,13 +117,13 @@ async def subject_permissions(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
     desk: NamedDependency[ConsentDesk],
-    indexes: NamedDependency[BlindIndexes],
+    customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
     where: NamedDependency[Where],
 ) -> PermissionsReply:
     """What a customer permits now."""
     await authorize(request, "consent:read")
-    standing = await desk.standing(subject_of(request, indexes))
+    standing = await desk.standing(customer(number_of(request)))
     signals = signals_of(request, hallway)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     return PermissionsReply(permissions(standing, signals), NoticeVersion(shown.name), answer_due(standing, signals))
@@ -166,7 +160,7 @@ async def check_access(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
     desk: NamedDependency[ConsentDesk],
-    indexes: NamedDependency[BlindIndexes],
+    customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
 ) -> CheckReply:
     """May I, and if not, where to ask. An unknown customer is answered like one who never said anything."""
@@ -176,7 +170,7 @@ async def check_access(
     signals = signals_of(request, hallway)
     results = []
     for number in asked.subjects:
-        standing = await desk.standing(Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number)))
+        standing = await desk.standing(customer(number))
         if rule not in set(standing.bundle.rules()):
             raise UnknownPurpose
         row = permission(standing, rule, signals)

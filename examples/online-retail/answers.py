@@ -2,7 +2,7 @@
 
     python examples/online-retail/answers.py online_retail.csv.gz > answers.ndjson
 
-Seeded: 70 % let themselves be remembered, 60 % want pages that suit them, 50 % contribute to what others are shown. Each
+Seeded: 70 % let themselves be remembered, 60 % want pages that suit them, 50 % contribute to what others are shown. A
 line says `"evidence": "synthetic"`, and so does the entry that it becomes.
 """
 
@@ -12,6 +12,7 @@ import io
 import json
 import random
 import sys
+from pathlib import Path
 
 SHARES = {"remember": 0.7, "personalize": 0.6, "model.contribute": 0.5}
 SEED = 352
@@ -20,7 +21,7 @@ AT = "2026-11-01T12:00:00Z"
 
 def main(path: str) -> None:
     """Write one line per customer to standard output."""
-    with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+    with gzip.open(path) if path.endswith(".gz") else Path(path).open("rb") as file:
         rows = csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
         numbers = sorted({row["CustomerID"] for row in rows if row["CustomerID"]})
     chance = random.Random(SEED)
