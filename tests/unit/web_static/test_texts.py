@@ -43,6 +43,16 @@ def test_the_standards_words_have_texts() -> None:
     assert wanted - set(ENGLISH) == set()
 
 
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize(
+    "status", ["refused", "withdrawn", "revoked", "expired", "invalidated", "objected", "requested"]
+)
+def test_a_status_is_not_said_twice(locale: str, status: str) -> None:
+    """The reason that follows from a status begins with it, so that a page can leave the status out."""
+    assert TEXTS[locale][f"because_{status}"].startswith(TEXTS[locale][f"status_{status}"])
+    assert TEXTS[locale]["because_consent"].startswith(TEXTS[locale]["status_given"])
+
+
 def test_a_region_finds_its_language() -> None:
     """`de-AT` is served German, an unknown language English."""
     assert texts("de-AT") is TEXTS["de"]
