@@ -189,13 +189,20 @@ class Learning:
             return await affinity.publish(conn, self._k_people)
 
     async def report(self, progress: Progress) -> str:
-        """Learn, publish, and say what came of it."""
-        await self.learn(progress)
+        """Learn, publish, and say what came of it. Counts that somebody changed are counted anew, and that is said."""
+        anew = ""
+        try:
+            await self.learn(progress)
+        except affinity.CountsDiffer as differ:
+            async with self._acquire() as conn:
+                await affinity.rebuild(conn)
+            await self.learn(progress)
+            anew = f"{differ}: done; "
         changed = await self.publish()
         async with self._acquire() as conn:
             sizes = await affinity.sizes(conn)
         return (
-            f"learned from {sizes.contributors} contributors: {sizes.items} items, {sizes.pairs} pairs; "
+            f"{anew}learned from {sizes.contributors} contributors: {sizes.items} items, {sizes.pairs} pairs; "
             f"{changed} neighbours changed, none made by fewer than {self._k_people} people"
         )
 

@@ -1,6 +1,7 @@
 """The demo's storefront: a shop around the slots, to see permissions change its pages. Mounted in the demo alone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from litestar.response import Redirect
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.links import Links
+from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.web.answers import form, local
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
@@ -94,7 +96,8 @@ async def item(
         row = await browse.item(conn, item_id)
         related = await browse.beside(conn, row, RELATED_MOST)
     if "sec-purpose" not in request.headers:  # a browser that only prepares for a visit has looked at nothing
-        await engine.intake.take([(caller, _view(item_id))], signals)
+        with suppress(Unavailable):  # the page stays up, and the view is not worth a second try
+            await engine.intake.take([(caller, _view(item_id))], signals)
     filled = await engine.slots.fill(("greeting",), caller, signals, where.locale)
     return await visit.page(
         "item.html",

@@ -164,5 +164,5 @@ async def _settle(conn: Conn, pseudonyms: Sequence[Pseudonym], items_most: int) 
     settled = await store.settle(pseudonyms, items_most).first(conn)
     assert settled is not None, "settling always gives a row"
     if settled.due != settled.changed:
-        raise CountsDiffer("the affinity counts are not what was contributed; run `ecrm aggregate run --rebuild`")
+        raise CountsDiffer("the affinity counts are not what was contributed; `ecrm aggregate run` counts them anew")
     return settled.added + settled.removed

@@ -70,6 +70,10 @@ class Slot(msgspec.Struct, frozen=True):
     tier: int
     items: tuple[SlotItem, ...]
 
+    def first(self, most: int) -> "Slot":
+        """Return the slot with its first `most` items; what is personal comes first."""
+        return msgspec.structs.replace(self, items=self.items[:most])
+
 
 class Filled(msgspec.Struct, frozen=True):
     """Slots by name, and the grants they were filled from, which the page may show but not keep."""

@@ -13,7 +13,7 @@ from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.servers import Authorize, number_of, signals_of
 from personalization.interact import browse
-from personalization.interact.slots import Filled, Slot
+from personalization.interact.slots import SIZE, Filled, Slot
 from personalization.web.engine import PERSONAL, PUBLIC, Engine, names
 
 SLOTS_MOST = 12
@@ -29,7 +29,10 @@ async def slot(
     signals: NamedDependency[Signals],
     locale: NamedDependency[str],
 ) -> Response[Any]:
-    """A slot as an HTML fragment, or as JSON to whoever prefers it; with `public=1` the same for everybody."""
+    """A slot as an HTML fragment, or as JSON to whoever prefers it; with `public=1` the same for everybody.
+
+    `limit` asks for fewer items.
+    """
     filled, headers = await _fill([slot], request, engine, caller, signals, locale)
     if prefers_json(request.headers.get("accept", "")):
         return Response(filled.slots[slot], headers=headers)
@@ -79,9 +82,19 @@ async def slot_of_subject(
 async def _fill(
     wanted: Sequence[str], request: AnyRequest, engine: Engine, caller: Caller, signals: Signals, locale: str
 ) -> tuple[Filled, Mapping[str, str]]:
+    limit, headers = limit_of(request), PERSONAL
     if request.query_params.get("public") == "1":  # for nobody: neither the session nor what the browser chose
-        return await engine.slots.fill(wanted, Caller(), Signals(signals.regime), locale), PUBLIC
-    return await engine.slots.fill(wanted, caller, signals, locale), PERSONAL
+        caller, signals, headers = Caller(), Signals(signals.regime), PUBLIC
+    filled = await engine.slots.fill(wanted, caller, signals, locale)
+    return Filled({name: filled.slots[name].first(limit) for name in filled.slots}, filled.grants), headers
+
+
+def limit_of(request: AnyRequest) -> int:
+    """Return how many items a page has room for: `?limit=`, 1 to the size of a slot. Raises Malformed."""
+    text = request.query_params.get("limit", str(SIZE))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= SIZE):
+        raise Malformed(f"`limit` is a number from 1 to {SIZE}")
+    return int(text)
 
 
 def prefers_json(accept: str) -> bool:

@@ -127,6 +127,10 @@ async def test_a_slot_is_a_fragment_or_data(web: httpx.AsyncClient) -> None:
     assert [len(each["items"]) for each in both.json()["slots"].values()] == [8, 8]
     assert (await web.get("/v1/slots/weather")).status_code == 404
     assert (await web.get("/v1/slots?names=")).status_code == 400
+    few = await web.get("/v1/slots/popular?limit=3", headers=JSON)
+    assert [item["item_id"] for item in few.json()["items"]] == ["item-0", "item-1", "item-2"]
+    for wrong in ("0", "9", "x", "-1", "²"):
+        assert (await web.get(f"/v1/slots/popular?limit={wrong}", headers=JSON)).status_code == 400
 
 
 async def test_sold_out_is_gone_at_once(web: httpx.AsyncClient) -> None:
@@ -219,6 +223,21 @@ async def test_a_withdrawn_contribution_is_unlearned(house: House, web: httpx.As
     await say(web, "given", "model.contribute")
     await _settled(house)
     assert await _counted(house) == 3
+    assert await plugin.verify() is None
+
+
+async def test_counts_that_somebody_changed_are_counted_anew(house: House, web: httpx.AsyncClient) -> None:
+    """Learning notices that the counts are not its own, says so, and sets them right."""
+    plugin = house.plugins[0]
+    await web.post("/signin", data={"customer_number": "C-100001"})
+    await say(web, "given", "model.contribute")
+    await track(web, *({"type": "purchase", "item_id": f"item-{number}"} for number in range(3)))
+    await plugin.learn(lambda _done, _total: None)
+    async with house.pools.house.acquire() as conn:
+        await conn.execute("delete from engine.item_pair where item_id = 'item-0'")
+        await conn.execute("delete from ecrm.pseudonym_use where purpose = 'model.contribute'")
+    assert "0 counted, 1 when rebuilt" in await plugin.verify()
+    assert "done; learned from 0 contributors" in await plugin.learn(lambda _done, _total: None)
     assert await plugin.verify() is None
 
 
