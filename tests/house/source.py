@@ -14,7 +14,7 @@ PACKAGES = ("ecrm_privacy", "personalization")
 def files() -> list[Path]:
     """Every file that git tracks or would track, relative to the top; without git, every file but the caches."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -26,7 +26,9 @@ def files() -> list[Path]:
         )
     found = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
     return sorted(
-        path for path in found if not any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+        path
+        for path in found
+        if not any(part[0] == "." or part in {"__pycache__", "build", "data", "dist"} for part in path.parts)
     )
 
 
