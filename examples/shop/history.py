@@ -108,7 +108,7 @@ def answer_lines(crowd: Sequence[Person], chance: random.Random) -> Iterator[dic
     chance.shuffle(reserves)
     for person, reserve in zip(crowd, reserves, strict=True):
         said = _cast_said(person) if person.said is not None else _crowd_said(chance, reserve)
-        at = moment(UNTIL - timedelta(days=10 + 280 * chance.random()))
+        at = moment(UNTIL - timedelta(days=5 + 90 * chance.random()))
         if said:
             yield {
                 "customer_number": person.customer_number,
