@@ -1,4 +1,4 @@
-"""The product in one line: a no shows everybody's shop, a yes one's own with reasons; taken back, it is gone at once."""
+"""The product in one line: a no shows everybody's shop, a yes one's own with reasons; taken back, it is gone."""
 
 from playwright.sync_api import expect
 

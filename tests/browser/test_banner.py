@@ -37,7 +37,11 @@ def test_nothing_moves(visit: Visit, viewport: dict[str, int]) -> None:
     without.page.goto("/")
     page = with_scripts.page
     held: list[Route] = []
-    page.route("**/v1/permissions", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/v1/permissions", hold)
     page.goto("/")
     page.wait_for_load_state("load")
     before = page.evaluate(LAYOUT_SHIFT)
