@@ -1,0 +1,153 @@
+"""A whole house on the database of a test: one worker without a network, and a browser that calls it.
+
+`open_for_test` opens what the service opens, on a fresh database and with a key of its own. The roles of the test
+cluster have fixed passwords, so the keyring hands out those; everything else about it is real.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import jwt
+import msgspec
+
+from ecrm_privacy.app import House, build_app, open_house
+from ecrm_privacy.config import Config
+from ecrm_privacy.database.address import Address
+from ecrm_privacy.vault.keyring import Keyring
+from tests.conftest import PASSWORDS, Database
+
+ORIGIN = "http://127.0.0.1:8000"
+SESSION, CHOICE = "ecrm", "ecrm_choice"
+NOTICE = "shop@1"
+SITE_KEY = b"site-key-of-the-tests-32-bytes-ok"
+
+
+class ClusterKeyring(Keyring):
+    """A keyring whose database passwords are those of the test cluster's roles."""
+
+    __slots__ = ()
+
+    def password(self, role: str) -> str:
+        """Return the password of a role of the cluster."""
+        return PASSWORDS[role]
+
+
+class Browser:
+    """One browser: an HTTP client with cookies of its own, and the words that a visitor has."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.http = client
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What this browser keeps, by name."""
+        return {cookie.name: cookie.value or "" for cookie in self.http.cookies.jar}
+
+    async def answer(
+        self, said: Mapping[str, str], *, notice: str = NOTICE, method: str = "save", key: str | None = None
+    ) -> httpx.Response:
+        """Answer: `said` is rule → answer, a rule as in `offers`, `offers/email`, `share//tea-guild`."""
+        body = {"notice": notice, "answers": [{**rule(name), "answer": word} for name, word in said.items()]}
+        return await self.http.post("/v1/answers", json={**body, "method": method}, headers=idempotent(key))
+
+    async def sign_in(self, number: str, **claims: Any) -> httpx.Response:
+        """Exchange a fresh token for a session."""
+        return await self.http.post("/v1/session", json={"token": token(number, **claims)})
+
+    async def ask(self, right: str, key: str | None = None) -> httpx.Response:
+        """Make a rights request."""
+        return await self.http.post("/v1/rights-requests", json={"right": right}, headers=idempotent(key))
+
+    async def allowed(self) -> set[str]:
+        """Return the rules that are allowed now."""
+        reply = await self.http.get("/v1/permissions")
+        assert reply.status_code == 200, reply.text
+        return {name_of(row) for row in reply.json()["permissions"] if row["allowed"]}
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A house, and browsers to call it with; `app` is what a server would be given."""
+
+    house: House
+    app: Any
+
+    def browser(self, **headers: str) -> Browser:
+        """Open a new browser on the service's own pages."""
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return Browser(httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"Origin": ORIGIN, **headers}))
+
+    async def settle(self) -> None:
+        """Wait until nothing is owed."""
+        async with asyncio.timeout(20):
+            while True:
+                await self.house.runner.drain()
+                async with self.house.pools.house.acquire() as conn:
+                    if not await conn.fetchval("select count(*) from ecrm.job where due <= now() and failed is null"):
+                        return
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def open_for_test(
+    database: Database, folder: Path, keyring: Keyring | None = None, **settings: Any
+) -> AsyncIterator[Opened]:
+    """Open a house on `database`, with its key files in `folder`; two may share a database and a keyring."""
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (keys / "demo-site.key").write_bytes(SITE_KEY)
+    config = Config(data_dir=folder, **{"plugins": (), **settings})
+    address: Address = database.address
+    async with open_house(config, address, keyring or ClusterKeyring(secrets.token_bytes(32))) as house:
+        yield Opened(house, build_app(house))
+
+
+def rule(name: str) -> dict[str, str]:
+    """Take `offers/email` or `share//tea-guild` apart."""
+    purpose, _, rest = name.partition("/")
+    if rest.startswith("/"):
+        return {"purpose": purpose, "recipient": rest[1:]}
+    return {"purpose": purpose, "channel": rest} if rest else {"purpose": purpose}
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """Put a rule of a reply together again."""
+    if row.get("recipient"):
+        return f"{row['purpose']}//{row['recipient']}"
+    return f"{row['purpose']}/{row['channel']}" if row.get("channel") else str(row["purpose"])
+
+
+def idempotent(key: str | None = None) -> dict[str, str]:
+    """Return the header of a write; a new key unless one is given."""
+    return {"Idempotency-Key": key or str(uuid4())}
+
+
+def token(number: str, *, secret: bytes = SITE_KEY, **claims: Any) -> str:
+    """Return a sign-in token as the shop would make it."""
+    now = int(time.time())
+    made = {"sub": number, "aud": "ecrm", "iss": "demo-shop", "exp": now + 300, "jti": str(uuid4()), **claims}
+    return jwt.encode({name: value for name, value in made.items() if value is not None}, secret, "HS256")
+
+
+async def every_table(conn: asyncpg.Connection) -> Sequence[str]:
+    """Name every table of the product, with its schema."""
+    rows = await conn.fetch(
+        "select format('%I.%I', table_schema, table_name) as name from information_schema.tables"
+        " where table_schema in ('ecrm', 'engine') and table_type = 'BASE TABLE' order by 1"
+    )
+    return [row["name"] for row in rows]
+
+
+async def everything(conn: asyncpg.Connection) -> dict[str, list[str]]:
+    """Return every row of every table as text: what a dump would hold. `conn` is the administrator's."""
+    return {
+        table: sorted(row["t"] for row in await conn.fetch(f"select x::text as t from {table} x"))
+        for table in await every_table(conn)
+    }

@@ -1,0 +1,179 @@
+"""The gate's SQL is the rule: whatever the tables hold, `ecrm.admit` says what `permission` and `decide` say."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import date
+from random import Random
+
+import asyncpg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecrm_privacy.consent.standing import StatusRow, SubjectView, permission
+from ecrm_privacy.database.pools import connect
+from ecrm_privacy.gate.store import AdmitRow, Ask, look
+from ecrm_privacy.gate.types import Permission, Signals
+from ecrm_privacy.policy import store as policy_store
+from ecrm_privacy.policy.compile import NeedRow, compile, permission_need
+from ecrm_privacy.policy.decide import decide
+from ecrm_privacy.policy.documents import Bundle, Rule
+from ecrm_privacy.sql import run_all
+from ecrm_privacy.vocabulary import Channel, ConsentStatus, Purpose, Recipient, Regime
+from tests import scenes
+from tests.conftest import ADMIN_PASSWORD, Database
+from tests.lengths import examples
+from tests.scenes import Scene
+from tests.unit.policy.policies import SHIPPED, bundle, tree
+
+
+def _stricter() -> Bundle:
+    """A second notice that asks again, a law fewer, and channels that a purpose's yes covers."""
+    changed = tree()
+    changed["notices"]["shop@2"] = {**changed["notices"]["shop@1"], "asks_again": ["personalize", "measure", "share"]}
+    del changed["jurisdictions"]["uk"]
+    for purpose in changed["purposes"].values():
+        purpose["opt_out_signal"] = [law for law in purpose.get("opt_out_signal", []) if law != "uk-gdpr"]
+    changed["purposes"]["offers"]["own_yes"] = ["email", "sms"]
+    changed["slots"]["letter"] = {"purpose": "offers", "channel": "email", "categories": ["contact", "purchases"]}
+    return bundle(changed)
+
+
+def _looser() -> Bundle:
+    """Silence permits more, a signal closes more, and a category is kept under what one may object to."""
+    changed = tree()
+    changed["purposes"]["remember"] |= {"opt_out": ["ccpa", "uk-gdpr"], "opt_out_signal": ["gdpr"]}
+    changed["purposes"]["measure"] |= {"opt_out_signal": ["ccpa"]}
+    changed["categories"]["browsing"]["kept_under"] = "measure"
+    changed["slots"]["partners"] = {"purpose": "share", "recipient": "tea-guild", "categories": ["purchases"]}
+    return bundle(changed)
+
+
+POLICIES = (SHIPPED, _stricter(), _looser())
+NEEDS = {policy.hash: compile(policy).needs for policy in POLICIES}
+
+
+class Tables:
+    """A database that knows all policies, and the gate's role in it."""
+
+    def __init__(self, database: Database, runner: asyncio.Runner) -> None:
+        self.runner = runner
+        self.admin, self.gate = runner.run(self._connect(database))
+        self.today: date = runner.run(self.admin.fetchval("select current_date"))
+
+    async def _connect(self, database: Database) -> tuple[asyncpg.Connection, asyncpg.Connection]:
+        admin = await asyncpg.connect(**database.address.connect_args("ecrm_admin", ADMIN_PASSWORD))
+        for policy in POLICIES:
+            await run_all(admin, policy_store.write_rows(policy, compile(policy)))
+        return admin, await connect(database.address, "ecrm_gate", database.passwords["ecrm_gate"])
+
+    def look(self, policy: Bundle, played: Sequence[Scene]) -> list[list[AdmitRow]]:
+        """Play scenes, 64 to a statement, each asking for every need there is."""
+        return self.runner.run(self._look(policy, played))
+
+    async def _look(self, policy: Bundle, played: Sequence[Scene]) -> list[list[AdmitRow]]:
+        await scenes.put(self.admin, played)
+        await policy_store.point(policy.hash).run(self.admin)
+        needs = tuple(dict.fromkeys(row.need for row in NEEDS[policy.hash]))
+        asks = [Ask(scene.caller, needs, scene.signals) for scene in played]
+        dealt = [rows for at in range(0, len(asks), 64) for rows in await look(self.gate, asks[at : at + 64])]
+        await scenes.clear(self.admin)
+        return dealt
+
+    def check(self, policy: Bundle, played: Sequence[Scene]) -> None:
+        """Compare what the gate said about each scene with the rule."""
+        for scene, rows in zip(played, self.look(policy, played), strict=True):
+            _same_permissions(policy, scene, rows, self.today)
+            assert {(row.need, row.subject, row.category) for row in rows if row.subject} == _keys(
+                policy, scene, self.today
+            )
+
+
+@pytest.fixture
+def tables(database: Database) -> Iterator[Tables]:
+    with asyncio.Runner() as runner:
+        opened = Tables(database, runner)
+        yield opened
+        runner.run(opened.admin.close())
+        runner.run(opened.gate.close())
+
+
+def _same_permissions(policy: Bundle, scene: Scene, rows: Sequence[AdmitRow], today: date) -> None:
+    for rule in policy.rules():
+        mine = permission(scene.standing(policy, today), rule, scene.signals)
+        found = [row for row in rows if row.need == permission_need(rule)]
+        its = next((row for row in found if row.allowed), found[0])  # as the gate reads them
+        said = Permission(its.purpose, its.allowed, its.status, its.because, its.until)  # type: ignore[arg-type]
+        assert said == Permission(mine.purpose, mine.allowed, mine.status, mine.because, mine.until), rule
+
+
+def _keys(policy: Bundle, scene: Scene, today: date) -> set[tuple[object, ...]]:
+    """The keys that may be handed out, by `decide` and the answers alone."""
+    return {
+        (need, view.subject, key.category)
+        for view in (scene.account, scene.browser)
+        if view is not None
+        for key in view.keys
+        for need in {row.need for row in NEEDS[policy.hash] if row.category == key.category}
+        if all(
+            _permits(policy, scene, view, row, today)
+            for row in NEEDS[policy.hash]
+            if row.need == need and row.category in {"", key.category}
+        )
+    }
+
+
+def _permits(policy: Bundle, scene: Scene, view: SubjectView, need: NeedRow, today: date) -> bool:
+    """A subject's own answer allows, under its law and that of the request; so does what its account said."""
+    rule = Rule(Purpose(need.purpose), Channel(need.channel), Recipient(need.recipient))
+    closed = scene.signals.closed_all or rule.purpose in scene.signals.closed
+    if closed and not policy.purposes[rule.purpose].required:
+        return False
+    here, beside = scene.signals.regime, scene.account if view is scene.browser else None
+    said = [(view.statuses.get(rule), law) for law in (view.regime or here, here)]
+    if beside is not None and rule in beside.statuses:
+        said.append((beside.statuses[rule], beside.regime or here))
+    person = [view] if beside is None else [view, beside]
+    return all(_decided(policy, scene.signals, person, rule, row, law, today) for row, law in said)
+
+
+def _decided(
+    policy: Bundle,
+    signals: Signals,
+    person: Sequence[SubjectView],
+    rule: Rule,
+    row: StatusRow | None,
+    law: Regime,
+    today: date,
+) -> bool:
+    if law not in policy.regimes:
+        return False
+    return decide(
+        policy,
+        *rule,
+        regime=law,
+        status=row.on(today) if row else ConsentStatus.UNKNOWN,
+        notice_current=row is not None and policy.still_good(rule.purpose, row.notice),
+        restricted=any(side.restricted for side in person),
+        under_age=any(side.adult_from is not None and today < side.adult_from for side in person),
+        gpc=signals.gpc or any(side.gpc for side in person),
+    ).allowed
+
+
+def test_few_answers_and_every_doubt(tables: Tables) -> None:
+    """Drawn scenes, small enough to be understood when they fail: the same permissions and the same keys."""
+
+    @settings(max_examples=examples(60), deadline=None)
+    @given(st.data(), st.integers(0, len(POLICIES) - 1))
+    def compare(data: st.DataObject, number: int) -> None:
+        policy = POLICIES[number]
+        tables.check(policy, data.draw(scenes.scenes(policy, tables.today)))
+
+    compare()
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=["shipped", "stricter", "looser"])
+def test_crowds(tables: Tables, policy: Bundle) -> None:
+    """Many full scenes to a statement: none is dealt its neighbour's answers, and all are as the rule says."""
+    for seed in range(examples(3)):
+        tables.check(policy, scenes.crowd(policy, tables.today, Random(seed), 128))

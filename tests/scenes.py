@@ -1,0 +1,195 @@
+"""Scenes at the gate, as values: who stands behind a caller, what they said, and what came with the request.
+
+A scene can be put into the tables row by row, without the desk, so that it may hold what no desk would write; and it
+can be read as the `Standing` that the pure rule decides.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from hashlib import sha256
+from random import Random
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from hypothesis import strategies as st
+
+from ecrm_privacy.consent.standing import KeyRow, Standing, StatusRow, SubjectView
+from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.vocabulary import Category, ConsentStatus, NoticeVersion, Regime, SubjectId
+
+ANSWERS = tuple(status for status in ConsentStatus if status is not ConsentStatus.UNKNOWN)
+LIKELY = (ConsentStatus.GIVEN,) * 6 + (ConsentStatus.RENEWED,) + ANSWERS
+DAYS = (None, None, None, -400, -1, 0, 1, 400)
+UNKNOWN_NOTICE = NoticeVersion("shop@9")
+UNKNOWN_REGIME = Regime("lgpd")
+WRAPPED = bytes(66)
+NOBODY_YET = SubjectId(UUID(int=0))
+CATEGORIES = ("contact", "purchases", "browsing", "preferences", "evidence")
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """Who is behind a caller, and what came with the request. `by_number`: a server asks about a customer."""
+
+    signals: Signals
+    account: SubjectView | None = None
+    browser: SubjectView | None = None
+    by_number: bool = False
+
+    @property
+    def caller(self) -> Caller:
+        """The caller of this scene; nobody's cookie and nobody's number are unknown ones."""
+        name = self._name()
+        return Caller(customer_index=name[:16]) if self.by_number else Caller(token_hash=name)
+
+    def _name(self) -> bytes:
+        views = [view.subject.bytes for view in (self.account, self.browser) if view]
+        return sha256(b"".join(views)).digest()
+
+    def standing(self, bundle: Bundle, today: date) -> Standing:
+        """Return what the desk would have read."""
+        return Standing(bundle, today, self.account, self.browser)
+
+    def rows(self) -> dict[str, list[tuple[object, ...]]]:
+        """Return the rows of this scene by table."""
+        views = [view for view in (self.account, self.browser) if view]
+        ids = [view.subject if view else None for view in (self.browser, self.account)]
+        name, index = self._name(), ("customer_number", self._name()[:16], ids[1])
+        return {
+            "consent_status": [row for view in views for row in _status_rows(view)],
+            "subject_state": [
+                (v.subject, v.regime, v.restricted, v.adult_from, v.gpc, v.seen) for v in views if v.seen is not None
+            ],
+            "subject_key": [(v.subject, key.category, key.version, key.wrapped) for v in views for key in v.keys],
+            "session": [(name, *ids)] if views and not self.by_number else [],
+            "blind_index": [index] if self.account and self.by_number else [],
+        }
+
+
+def _status_rows(view: SubjectView) -> list[tuple[object, ...]]:
+    return [
+        (view.subject, *rule, row.status.value, row.notice, row.since, row.until, 0)
+        for rule, row in view.statuses.items()
+    ]
+
+
+COLUMNS = {
+    "consent_status": (
+        "subject", "purpose", "channel", "recipient", "status", "notice", "since", "until", "leaf_index"
+    ),
+    "subject_state": ("subject", "regime", "restricted", "adult_from", "gpc", "leaf_index"),
+    "subject_key": ("subject", "category", "version", "wrapped"),
+    "session": ("token_hash", "browser", "account"),
+    "blind_index": ("kind", "value", "subject"),
+}  # fmt: skip
+
+
+async def put(admin: asyncpg.Connection, scenes: Iterable[Scene]) -> None:
+    """Write the rows of `scenes`, each of whose subjects must be its own."""
+    written = [scene.rows() for scene in scenes]
+    for table, columns in COLUMNS.items():
+        await admin.copy_records_to_table(
+            table, schema_name="ecrm", columns=columns, records=[row for rows in written for row in rows[table]]
+        )
+
+
+async def clear(admin: asyncpg.Connection) -> None:
+    """Take every scene out again."""
+    await admin.execute("".join(f"delete from ecrm.{table};" for table in COLUMNS))
+
+
+# drawing --------------------------------------------------------------------------------------------------------------
+
+
+def subjects(bundle: Bundle, today: date) -> st.SearchStrategy[SubjectView]:
+    """Draw a subject with up to eight answers; half of them stand under the law that is asked about."""
+    notices = [*bundle.notices, *bundle.notices, UNKNOWN_NOTICE]
+    day = st.sampled_from(DAYS).map(lambda days: None if days is None else today + timedelta(days))
+    row = st.builds(StatusRow, st.sampled_from(LIKELY), st.sampled_from(notices), st.just(today), day)
+    return st.builds(
+        SubjectView,
+        st.just(NOBODY_YET),
+        st.dictionaries(st.sampled_from(list(bundle.rules())), row, max_size=8),
+        st.sets(st.sampled_from(CATEGORIES), max_size=3).map(_keys),
+        st.sampled_from([None, "gdpr", "gdpr", *bundle.regimes, UNKNOWN_REGIME]),
+        st.sampled_from([False, False, False, True]),
+        day,
+        st.sampled_from([False, False, True]),
+        st.just(1),
+    )
+
+
+def _keys(categories: Iterable[str]) -> tuple[KeyRow, ...]:
+    return tuple(KeyRow(Category(name), 1, WRAPPED) for name in sorted(categories))
+
+
+def signals(bundle: Bundle) -> st.SearchStrategy[Signals]:
+    """Draw what comes with a request."""
+    closed = st.just(frozenset()) | st.frozensets(st.sampled_from([*bundle.purposes]), max_size=2)
+    regimes = st.sampled_from(["gdpr", "gdpr", *bundle.regimes, UNKNOWN_REGIME])
+    return st.builds(Signals, regimes, st.booleans(), closed, st.sampled_from([False] * 5 + [True]))
+
+
+def scenes(bundle: Bundle, today: date, most: int = 4) -> st.SearchStrategy[list[Scene]]:
+    """Draw a few scenes: an account, a browser, both or nobody, by cookie or by number."""
+    who = st.none() | subjects(bundle, today)
+    drawn = st.builds(Scene, signals(bundle), who, who, st.booleans())
+    return st.lists(drawn, min_size=1, max_size=most).map(_named)
+
+
+def _named(drawn: Sequence[Scene]) -> list[Scene]:
+    """Give everybody a name of their own; a server's caller has no browser."""
+
+    def name(view: SubjectView | None, number: int) -> SubjectView | None:
+        return view and msgspec.structs.replace(view, subject=SubjectId(UUID(int=number, version=4)))
+
+    return [
+        msgspec.structs.replace(
+            scene,
+            account=name(scene.account, 2 * at),
+            browser=None if scene.by_number else name(scene.browser, 2 * at + 1),
+        )
+        for at, scene in enumerate(drawn)
+    ]
+
+
+def crowd(bundle: Bundle, today: date, random: Random, count: int) -> Sequence[Scene]:
+    """Make many full scenes at once, for breadth: nearly every rule answered, on both sides."""
+    return [_any_scene(bundle, today, random) for _ in range(count)]
+
+
+def _any_scene(bundle: Bundle, today: date, random: Random) -> Scene:
+    regimes = ["gdpr", "gdpr", *bundle.regimes, UNKNOWN_REGIME]
+    closed = frozenset(random.sample([*bundle.purposes], random.choice([0, 0, 0, 1, 2])))
+    came = Signals(random.choice(regimes), random.random() < 0.3, closed, random.random() < 0.1)
+    account = _any_subject(bundle, today, random, regimes) if random.random() < 0.7 else None
+    by_number = random.random() < 0.2
+    browser = _any_subject(bundle, today, random, regimes) if random.random() < 0.7 and not by_number else None
+    return Scene(came, account, browser, by_number)
+
+
+def _any_subject(bundle: Bundle, today: date, random: Random, regimes: Sequence[str]) -> SubjectView:
+    def day() -> date | None:
+        days = random.choice(DAYS)
+        return None if days is None else today + timedelta(days)
+
+    def row() -> StatusRow:
+        notice = random.choice([*bundle.notices] * 4 + [UNKNOWN_NOTICE])
+        return StatusRow(random.choice(LIKELY * 2 + ANSWERS), notice, today, day())
+
+    drawn = SubjectView(
+        SubjectId(UUID(int=random.getrandbits(128), version=4)),
+        {rule: row() for rule in bundle.rules() if random.random() < 0.7},
+        _keys(random.sample(CATEGORIES, random.randint(0, 5))),
+        seen=1,
+    )
+    if random.random() < 0.2:  # answers without a state: no desk writes this, and the gate must decide it all the same
+        return msgspec.structs.replace(drawn, seen=None)
+    return msgspec.structs.replace(
+        drawn,
+        regime=random.choice([None, *regimes]),
+        restricted=random.random() < 0.15,
+        adult_from=day() if random.random() < 0.3 else None,
+        gpc=random.random() < 0.3,
+    )
