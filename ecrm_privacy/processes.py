@@ -2,6 +2,7 @@
 
 The parent answers nothing. It starts the database, migrates, starts the workers, starts one anew that dies, and at the
 end stops the workers before the database, so that what was acknowledged is written and what is under way is answered.
+Before it serves, a signal ends it at once, as an import is resumed anyway; from then on it stops in order.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from typing import Any
 import msgspec
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ecrm_privacy import shipped
 from ecrm_privacy.app import build_app, open_house, passwords
@@ -37,6 +39,10 @@ from ecrm_privacy.web.logs import install
 BACKLOG = 4096
 STOP_S = 20.0
 RESTART_S = 0.5
+CONNECTIONS_MAX = 16_384
+"""Per worker, where the system allows it. An idle one costs about 6 KiB."""
+HEAD_S, HEAD_BYTES_MAX = 10.0, 64 * 1024
+"""What the head of a request may take, in time and size; edges.py says the same of bodies."""
 PR_SET_PDEATHSIG = 1
 WORK = "ECRM_WORK"
 
@@ -47,6 +53,7 @@ class Work(msgspec.Struct, frozen=True):
     config: Config
     address: Address
     fd: int
+    parent: int
 
 
 def _to_text(value: Any) -> Any:
@@ -84,12 +91,13 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
 
     `before` runs once the database is there, `ready` once the first worker answers.
     """
-    stopping = _stop_on_signals()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with database(config, keyring) as (address, admin, admin_password):
         prepare(config, keyring, address, admin, admin_password)
         before(address)
+        stopping = _stop_on_signals()
         with _listen(config) as listener:
-            work = Work(config, address, listener.fileno())
+            work = Work(config, address, listener.fileno(), os.getpid())
             workers = [_spawn(work) for _ in range(config.workers)]
             try:
                 if _wait_ready(config, workers, stopping):
@@ -181,14 +189,25 @@ def _stop(workers: list[subprocess.Popen[bytes]]) -> None:
 
 def work() -> int:
     """Be one worker, as the parent asked for in the environment."""
+    told = msgspec.json.decode(os.environ.pop(WORK), type=Work, dec_hook=_to_path)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    told = msgspec.json.decode(os.environ.pop(WORK), type=Work, dec_hook=_to_path)
+    if os.getppid() != told.parent:  # it ended before we asked to hear of it
+        return 1
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys
+    _allow_connections()
     install()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(told))
     return 0
+
+
+def _allow_connections() -> None:
+    """Hold as many connections as the system lets us; a shell's usual limit of 1,024 goes dark under idle ones."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS_MAX)
+    with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 async def _work(told: Work) -> None:
@@ -205,11 +224,58 @@ async def _work(told: Work) -> None:
                 proxy_headers=False,
                 timeout_graceful_shutdown=5,
                 timeout_keep_alive=15,
-                http="httptools",
-                h11_max_incomplete_event_size=64 * 1024,
+                http=Protocol,
+                ws="none",
             )
         )
+        # The server raises its signal once more when it is done, which would end us before the house is closed.
+        signal.signal(signal.SIGTERM, server.handle_exit)
         await server.serve(sockets=[socket.socket(fileno=told.fd)])
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1 for whoever says what he wants: the head of a request must come in time, and must have an end.
+
+    uvicorn hangs up on a connection that is idle after a response, but not on one that never says anything, and not on
+    one that says a head by the byte; and it keeps a head of any size.
+    """
+
+    _head_due: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect the first head."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Expect a head to begin here if we were idle: then uvicorn's own wait is over with the first byte."""
+        if self._head_due is None and self.timeout_keep_alive_task is not None:
+            self._expect_head()
+        super().data_received(data)
+        if self._head_due is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+    def on_headers_complete(self) -> None:
+        """Expect no head until the next request begins."""
+        self._stop_expecting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing any more."""
+        self._stop_expecting()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._head_due = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
+
+    def _stop_expecting(self) -> None:
+        self._head_bytes = 0
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
 
 
 def random_secret() -> str:

@@ -1,0 +1,102 @@
+"""Stopping in order, and being stopped: nothing is left behind, and the next start finds everything."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ecrm_privacy.config import read_config
+from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
+from ecrm_privacy.processes import WORK, Work, _listen, _to_text
+from ecrm_privacy.vault.keyring import Keyring
+from tests.faults.group import Group, free_port
+
+STARTING_S = (0.2, 0.9, 1.4, 2.0, 2.8)
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """A demo that was loaded once; each test starts and ends it in its own way."""
+    made = Group(tmp_path_factory.mktemp("stopping") / "data")
+    with made:
+        pass
+    yield made
+    made.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_on_request_is_clean(group: Group, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end the service with status 0, quickly, and leave no process."""
+    group.start()
+    group.wait_ready()
+    status, took_s = group.stop(number)
+    assert (status, group.processes()) == (0, [])
+    assert took_s < 15
+
+
+def test_a_killed_parent_takes_everybody_along(group: Group) -> None:
+    """After SIGKILL of the parent alone, neither worker nor database stays, and the next start works."""
+    group.start()
+    group.wait_ready()
+    assert group.parent is not None
+    assert len(group.workers()) == 2 and group.postmaster() is not None
+    group.parent.kill()
+    group.parent.wait()
+    assert group.wait_gone() == []
+    group.start()
+    group.wait_ready()
+    assert group.stop()[0] == 0
+
+
+@pytest.mark.parametrize("after_s", STARTING_S)
+def test_a_parent_killed_while_it_starts_leaves_nobody(group: Group, after_s: float) -> None:
+    """At whatever moment of its start the parent is killed, nothing is left."""
+    group.start()
+    assert group.parent is not None
+    time.sleep(after_s)
+    group.parent.kill()
+    group.parent.wait()
+    assert group.wait_gone() == []
+
+
+def test_a_worker_closes_the_house(group: Group) -> None:
+    """A worker that is asked to stop returns from its work instead of dying of the signal once more."""
+    group.start()
+    group.wait_ready()
+    config = read_config({"ECRM_PLUGINS": ""}, data_dir=group.data_dir, port=free_port())
+    keyring = Keyring.load(config.key_file)
+    address = EmbeddedPostgres(group.data_dir / "postgres", keyring.password(ADMIN_ROLE)).address
+    with _listen(config) as listener:
+        task = msgspec.json.encode(Work(config, address, listener.fileno(), os.getpid()), enc_hook=_to_text)
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "ecrm_privacy", "_work"],
+            env={**os.environ, WORK: task.decode()},
+            pass_fds=[listener.fileno()],
+        )
+        other = Group(group.data_dir, port=config.port)
+        other.parent = worker
+        other.wait_ready()
+        worker.terminate()
+        assert worker.wait(20) == 0
+    assert group.stop()[0] == 0
+
+
+def test_a_start_that_is_interrupted_is_continued(tmp_path: Path) -> None:
+    """Ctrl-C while the shop is being loaded stops at once, and the next start loads the rest."""
+    group = Group(tmp_path / "data")
+    group.start()
+    while not (group.data_dir / "postgres" / "data" / "postmaster.pid").exists():
+        time.sleep(0.05)
+    time.sleep(1.5)
+    loading = not (group.data_dir / "loaded").exists()
+    status, took_s = group.stop(signal.SIGINT)
+    assert loading and status == 130 and took_s < 15
+    assert group.wait_gone() == []
+    with group:
+        assert (group.data_dir / "loaded").exists()
