@@ -4,6 +4,7 @@ A "no" is always taken, whatever notice was shown; a yes counts only to a notice
 Closing a purpose closes everything under it, so that a later yes to the purpose revives no channel and no recipient.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import msgspec
@@ -12,6 +13,7 @@ from ecrm_privacy.consent.standing import Standing, StatusRow, SubjectView, perm
 from ecrm_privacy.errors import EmptyAnswer, RequiredPurpose, UnknownNotice, UnknownPurpose
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.ledger.record import Change
+from ecrm_privacy.policy.check import is_name
 from ecrm_privacy.policy.choice import Choice
 from ecrm_privacy.policy.documents import Bundle, Rule
 from ecrm_privacy.vocabulary import (
@@ -26,6 +28,8 @@ from ecrm_privacy.vocabulary import (
     Recipient,
 )
 
+NO_NOTICE = NoticeVersion("unknown@1")
+"""What is written down for a notice whose name cannot be one: that text could be anything, also somebody's name."""
 ASKS_AGAIN = frozenset({"unknown", "expired", "stale_notice"})
 CLOSED_BY_ANSWER = frozenset({"refused", "withdrawn", "objected"})
 
@@ -73,6 +77,11 @@ def check(bundle: Bundle, said: Said) -> None:
         raise UnknownNotice
 
 
+def as_recorded(said: Said) -> Said:
+    """Return `said` as it is written down; a no is taken with whatever was sent in place of a notice."""
+    return said if is_name("notices", said.notice) else msgspec.structs.replace(said, notice=NO_NOTICE)
+
+
 def changes(standing: Standing, view: SubjectView | None, said: Said) -> tuple[Change, ...]:
     """Return what `said` changes for the subject `view` (None: nobody yet); the last answer to a rule counts."""
     made: dict[Rule, Change] = {}
@@ -80,7 +89,7 @@ def changes(standing: Standing, view: SubjectView | None, said: Said) -> tuple[C
         status = _status(standing, view, answer)
         if answer.answer is Answer.GIVEN and not standing.bundle.still_good(answer.purpose, said.notice):
             continue
-        for rule in (answer.rule, *_under(view, answer.rule, status)):
+        for rule in (answer.rule, *_under(view, made, answer.rule, status)):
             made.pop(rule, None)
             made[rule] = _change(standing, rule, status, said.notice)
     return tuple(made.values())
@@ -88,6 +97,7 @@ def changes(standing: Standing, view: SubjectView | None, said: Said) -> tuple[C
 
 def _status(standing: Standing, view: SubjectView | None, answer: SaidAnswer) -> ConsentStatus:
     row = view.statuses.get(answer.rule) if view else None
+    said = row.status if row else ConsentStatus.UNKNOWN
     before = row.on(standing.today) if row else ConsentStatus.UNKNOWN
     if answer.answer is Answer.GIVEN:
         if answer.channel and standing.bundle.channels[Channel(answer.channel)].double_opt_in and before not in YES:
@@ -97,20 +107,22 @@ def _status(standing: Standing, view: SubjectView | None, answer: SaidAnswer) ->
         answer.channel or answer.recipient
     ):
         return ConsentStatus.OBJECTED
-    if answer.answer is Answer.WITHDRAWN and before not in {*YES, ConsentStatus.WITHDRAWN}:
-        return ConsentStatus.REFUSED
+    if answer.answer is Answer.WITHDRAWN and said not in {*YES, ConsentStatus.WITHDRAWN}:
+        return ConsentStatus.REFUSED  # what was given and has run out can still be withdrawn
     return ConsentStatus(answer.answer.value)
 
 
-def _under(view: SubjectView | None, rule: Rule, status: ConsentStatus) -> list[Rule]:
-    """What lies under a purpose and was allowed: closing the purpose closes it too."""
+def _under(view: SubjectView | None, made: Mapping[Rule, Change], rule: Rule, status: ConsentStatus) -> list[Rule]:
+    """What lies under a purpose and was allowed, before or by an earlier answer: closing the purpose closes it too."""
     purpose, channel, recipient = rule
-    if status in YES or channel or recipient or view is None:
+    if status in YES or channel or recipient:
         return []
+    held = {other: row.status for other, row in view.statuses.items()} if view else {}
+    held |= {other: change.status for other, change in made.items()}
     return [
         other
-        for other, row in view.statuses.items()
-        if other[0] == purpose and other != rule and row.status in {*YES, ConsentStatus.REQUESTED}
+        for other, status in held.items()
+        if other.purpose == purpose and other != rule and status in {*YES, ConsentStatus.REQUESTED}
     ]
 
 
@@ -138,17 +150,17 @@ def apply(view: SubjectView, made: tuple[Change, ...], *, gpc: bool | None = Non
 def narrowed(signals: Signals, said: Said, made: tuple[Change, ...], *, signed_in: bool) -> frozenset[Purpose]:
     """Return the purposes this browser closes after an answer.
 
-    A yes lifts its own mark. Signed out, a no is marked here; signed in, it is the account's and needs no mark.
+    A yes that was taken lifts its own mark. Signed out, a no is marked here; signed in, it is the account's and needs
+    none.
     """
     given = {change.purpose for change in made if change.status in YES and not change.channel and not change.recipient}
-    answered = {answer.purpose for answer in said.answers if not answer.channel and not answer.recipient}
     refused = {
         answer.purpose
         for answer in said.answers
         if answer.answer is not Answer.GIVEN and not answer.channel and not answer.recipient
     }
     kept = signals.closed - given
-    return frozenset(kept - answered) if signed_in else frozenset(kept | refused)
+    return frozenset(kept - refused) if signed_in else frozenset(kept | refused)
 
 
 def answer_due(standing: Standing, signals: Signals) -> bool:
@@ -157,11 +169,11 @@ def answer_due(standing: Standing, signals: Signals) -> bool:
     for row in permissions(standing, signals):
         if row.channel or row.recipient:
             continue
+        if signals.closed_all or row.purpose in signals.closed:  # answered in this browser, whoever else said what
+            if signals.closed_all or signals.answered is None or not bundle.still_good(row.purpose, signals.answered):
+                return True
+            continue
         if row.because in ASKS_AGAIN:
-            return True
-        if row.because == "closed_here" and (
-            signals.closed_all or signals.answered is None or not bundle.still_good(row.purpose, signals.answered)
-        ):
             return True
         said = speaker.statuses.get(purpose_rule(row.purpose)) if speaker else None
         if row.because in CLOSED_BY_ANSWER and said is not None and _outlived(standing, signals, row.purpose, said):

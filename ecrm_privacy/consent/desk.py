@@ -17,7 +17,7 @@ import msgspec
 
 from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import follow
-from ecrm_privacy.consent.answer import Said, answer_due, apply, changes, check, choice_after, narrowed
+from ecrm_privacy.consent.answer import Said, answer_due, apply, as_recorded, changes, check, choice_after, narrowed
 from ecrm_privacy.consent.standing import (
     KeyRow,
     PermissionRow,
@@ -45,7 +45,7 @@ from ecrm_privacy.ledger.record import (
     payload,
 )
 from ecrm_privacy.policy import choice
-from ecrm_privacy.policy.documents import Bundle, Rule
+from ecrm_privacy.policy.documents import Bundle, PurposeDocument, Rule
 from ecrm_privacy.policy.notice import NoticePayload, notice_hash, notice_payload
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault.body import seal_body
@@ -95,13 +95,19 @@ def hash_token(token: str) -> bytes:
 
 
 class ConsentDesk:
-    """Takes answers. `append` is the ledger writer's; `acquire` lends a connection of the house's role."""
+    """Takes answers. `append` is the ledger writer's; `acquire` lends a connection of the house's role.
 
-    def __init__(self, acquire: Acquire, append: Append, keyring: Keyring, bundle_of: BundleOf) -> None:
+    `preferences` is the address where an answer can be taken back; each record names it.
+    """
+
+    def __init__(
+        self, acquire: Acquire, append: Append, keyring: Keyring, bundle_of: BundleOf, preferences: str = ""
+    ) -> None:
         self.acquire = acquire
         self.append = append
         self.keyring = keyring
         self._bundle_of = bundle_of
+        self._preferences = preferences
         self._replies = Replies(keyring)
         self._notices: dict[tuple[bytes, str, str, str], NoticePayload] = {}
 
@@ -110,16 +116,18 @@ class ConsentDesk:
         if conn is None:
             async with self.acquire() as own:
                 return await self.standing(caller, own)
-        row = await store.session(caller.token_hash, caller.customer_index).first(conn)
-        if row is None:
+        session = await store.session(caller.token_hash, caller.customer_index).first(conn)
+        if session is None:
             raise Unavailable("no policy is active")
-        known = [subject for subject in (row.account, row.browser) if subject]
-        found = {view.subject: _view(view) for view in await store.views(known).all(conn)} if known else {}
+        known = [subject for subject in (session.account, session.browser) if subject]
+        rows = await store.views(known).all(conn) if known else []
+        # Without an entry there is no subject: it was erased after its session was read. Nobody is behind the caller.
+        found = {row.subject: _view(row) for row in rows if row.seen is not None}
         return Standing(
-            await self._bundle_of(row.bundle),
-            row.today,
-            found.get(row.account) if row.account else None,
-            found.get(row.browser) if row.browser else None,
+            await self._bundle_of(session.bundle),
+            session.today,
+            found.get(session.account) if session.account else None,
+            found.get(session.browser) if session.browser else None,
         )
 
     async def take(
@@ -136,6 +144,7 @@ class ConsentDesk:
                 return before
             standing = await self.standing(caller)
             check(standing.bundle, said)
+            said = as_recorded(said)
             taken, entry = self._prepare(caller, standing, said, signals, where)
             sealed = reply.seal(msgspec.json.encode(taken))
             kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
@@ -261,11 +270,16 @@ class ConsentDesk:
         """Say in the standard's record what was shown and what was said to it."""
         concerned = [bundle.purposes[Purpose(name)] for name in dict.fromkeys(change.purpose for change in made)]
         shown = bundle.notices.get(notice)
+        controller = bundle.sites[where.site].controller
         return ConsentEvent(
             record_id=uuid4(),
             event_time=datetime.now(UTC).replace(microsecond=0),
             kind=kind,
-            controller=bundle.sites[where.site].controller.name,
+            controller=controller.name,
+            controller_address=controller.address,
+            controller_contact=controller.contact,
+            storage_location=controller.storage_location,
+            withdraw_at=self._preferences,
             site=where.site,
             method=method,
             notice=notice,
@@ -274,7 +288,13 @@ class ConsentDesk:
             changes=made,
             state=state,
             processing=tuple(
-                Processing(purpose=purpose.name, dpv=purpose.dpv, basis=purpose.basis, categories=purpose.categories)
+                Processing(
+                    purpose=purpose.name,
+                    dpv=purpose.dpv,
+                    basis=purpose.basis,
+                    categories=purpose.categories,
+                    kept=_kept(bundle, purpose),
+                )
                 for purpose in concerned
             ),
             jurisdiction=where.jurisdiction,
@@ -287,6 +307,12 @@ class ConsentDesk:
         if (shown := self._notices.get(key)) is None:
             shown = self._notices[key] = notice_payload(bundle, site, locale=locale, region=region)
         return shown
+
+
+def _kept(bundle: Bundle, purpose: PurposeDocument) -> str:
+    """Return how long the data of a purpose is kept at most, as an ISO 8601 duration."""
+    days = [bundle.categories[category].retention.at_most_days for category in purpose.categories]
+    return f"P{max(days)}D" if days else ""
 
 
 def _view(row: store.ViewRow) -> SubjectView:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, changes, check
+from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, as_recorded, changes, check
 from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.standing import Standing, purpose_rule
 from ecrm_privacy.errors import Failure, NotKnown, Refusal
@@ -65,7 +65,7 @@ class AnswerImport:
             check(standing.bundle, said)
         except Refusal as refusal:
             return refusal
-        said = msgspec.structs.replace(said, answers=tuple(_news(standing, line)))
+        said = msgspec.structs.replace(as_recorded(said), answers=tuple(_news(standing, line)))
         if not said.answers:
             return None
         then = msgspec.structs.replace(standing, today=min(line.at.date(), standing.today))
@@ -73,7 +73,7 @@ class AnswerImport:
         law = standing.bundle.jurisdiction(where.jurisdiction)
         after = apply(view if view.regime else msgspec.structs.replace(view, regime=law.regime), made)
         entry, _ = self._desk.entry(
-            standing, view, after, made, kind=EventKind.IMPORT, method=line.method, notice=line.notice, where=where,
+            standing, view, after, made, kind=EventKind.IMPORT, method=line.method, notice=said.notice, where=where,
             evidence=line.evidence,
         )  # fmt: skip
         return entry

@@ -17,7 +17,7 @@ from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import held
 from ecrm_privacy.consent.answer import CLOSED_BY_ANSWER, Said, SaidAnswer, answer_due, apply, changes, choice_after
 from ecrm_privacy.consent.desk import ATTEMPTS_MAX, ConsentDesk, Where, hash_token
-from ecrm_privacy.consent.standing import PermissionRow, Standing, SubjectView, permissions, purpose_rule
+from ecrm_privacy.consent.standing import PermissionRow, Standing, SubjectView, find, permissions, purpose_rule
 from ecrm_privacy.errors import TokenRefused, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import EntryRefused, StaleSubject
@@ -28,7 +28,7 @@ from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keys import SubjectKey
-from ecrm_privacy.vocabulary import YES, Answer, ExpressionMethod, LegalBasis, NoticeVersion, Purpose, SubjectId
+from ecrm_privacy.vocabulary import YES, Answer, ExpressionMethod, NoticeVersion, Purpose, SubjectId
 
 
 class SignInToken(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ class Links:
         after = apply(account, made)
         if after.regime is None:
             after = msgspec.structs.replace(after, regime=signals.regime)
-        handed, moves = self._hand_over(msgspec.structs.replace(standing, account=after))
+        handed, moves = self._hand_over(msgspec.structs.replace(standing, account=after), signals)
         token = secrets.token_urlsafe(32)
         browser = standing.browser.subject if standing.browser else None
         if caller.token_hash is not None:
@@ -104,10 +104,13 @@ class Links:
             if not isinstance(outcome, int):
                 raise outcome
         else:
+            known = [view.subject for view in standing.views]
             async with self._desk.acquire() as conn, conn.transaction():
+                if len(await store.hold(known).all(conn)) < len(known):
+                    return None
                 await run_all(conn, effects)
         standing = msgspec.structs.replace(standing, account=after)
-        signals = msgspec.structs.replace(signals, closed=_still_closed(after, signals), closed_all=False)
+        signals = msgspec.structs.replace(signals, closed=_still_closed(standing, signals), closed_all=False)
         return SignedIn(
             token,
             choice.encode(standing.bundle, choice_after(standing, signals, signals.answered or notice)),
@@ -115,7 +118,7 @@ class Links:
             answer_due(standing, signals),
         )
 
-    def _hand_over(self, standing: Standing) -> tuple[Sequence[SubjectKey], list[Effect]]:
+    def _hand_over(self, standing: Standing, signals: Signals) -> tuple[Sequence[SubjectKey], list[Effect]]:
         """Give the account the browser's keys of what both allow to be kept, by an explicit yes of each."""
         account, browser = standing.account, standing.browser
         if account is None or browser is None:
@@ -125,7 +128,7 @@ class Links:
         versions = {row.category: row.version for row in sorted(account.keys, key=lambda row: row.version)}
         for category, found in held(self._desk.keyring, browser).items():
             document = standing.bundle.categories[category]
-            if not document.behavioural or not _both_say_yes(standing, document.kept_under):
+            if not document.behavioural or not _both_permit(standing, document.kept_under, signals):
                 continue
             for key in found:
                 versions[category] = versions.get(category, 0) + 1
@@ -150,13 +153,20 @@ def _name_taken(outcome: object) -> bool:
     return isinstance(outcome, EntryRefused) and outcome.constraint == "blind_index_pkey"
 
 
-def _both_say_yes(standing: Standing, purpose: Purpose) -> bool:
-    rows = [view.statuses.get(purpose_rule(purpose)) for view in standing.views]
-    consent = standing.bundle.purposes[purpose].basis is LegalBasis.CONSENT
-    return consent and all(
-        row is not None and row.on(standing.today) in YES and standing.bundle.still_good(purpose, row.notice)
-        for row in rows
+def _both_permit(standing: Standing, purpose: Purpose, signals: Signals) -> bool:
+    """Whether account and browser each gave a yes that counts now; silence joins no history, even where it permits."""
+    rule, account = purpose_rule(purpose), standing.account
+    found = (
+        find(standing, account, None, rule, signals),
+        find(standing, standing.browser, account, rule, signals),
     )
+    return all(one.allowed and one.because == "consent" for one in found)
+
+
+def _closed_here(standing: Standing, signals: Signals, purpose: Purpose) -> bool:
+    """Whether this browser said no to a purpose: by its mark, or by the answers of its own subject."""
+    said = standing.browser.statuses.get(purpose_rule(purpose)) if standing.browser else None
+    return purpose in signals.closed or (said is not None and said.status in CLOSED_BY_ANSWER)
 
 
 def _carried(standing: Standing, account: SubjectView, signals: Signals, notice: NoticeVersion) -> Said:
@@ -164,18 +174,27 @@ def _carried(standing: Standing, account: SubjectView, signals: Signals, notice:
     answers = []
     for name, purpose in standing.bundle.purposes.items():
         rule = purpose_rule(name)
-        said_here = standing.browser.statuses.get(rule) if standing.browser else None
-        closed = name in signals.closed or (said_here is not None and said_here.status in CLOSED_BY_ANSWER)
-        if closed and rule not in account.statuses and not purpose.required:
+        if _closed_here(standing, signals, name) and rule not in account.statuses and not purpose.required:
             answers.append(SaidAnswer(name, Answer.REFUSED))
+            said_here = standing.browser.statuses.get(rule) if standing.browser else None
             notice = said_here.notice if said_here else notice
     return Said(notice, tuple(answers), ExpressionMethod.CARRIED)
 
 
-def _still_closed(account: SubjectView, signals: Signals) -> frozenset[Purpose]:
-    """The marks that stay: a no of this browser beside a yes of the account closes here until the person decides."""
+def _still_closed(standing: Standing, signals: Signals) -> frozenset[Purpose]:
+    """The marks that stay: a no of this browser beside a yes of the account closes here until the person decides.
+
+    Of a choice that cannot be read nobody knows what it closed, so everything stays closed that may be.
+    """
+    account = standing.account
+    assert account is not None, "somebody has just signed in"
+    yes = {
+        rule.purpose
+        for rule, row in account.statuses.items()
+        if rule == purpose_rule(rule.purpose) and row.status in YES
+    }
     return frozenset(
-        purpose
-        for purpose in signals.closed
-        if (row := account.statuses.get(purpose_rule(purpose))) is not None and row.status in YES
+        name
+        for name, purpose in standing.bundle.purposes.items()
+        if not purpose.required and (signals.closed_all or (name in yes and _closed_here(standing, signals, name)))
     )

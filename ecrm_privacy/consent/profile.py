@@ -8,12 +8,13 @@ from uuid import uuid4
 
 import msgspec
 
+from ecrm_privacy.consent import store
 from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.standing import Standing, SubjectView, uses
-from ecrm_privacy.errors import Failure, UnknownPurpose
+from ecrm_privacy.errors import Failure, SubjectErased, UnknownPurpose
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.record import Entry, EventKind
-from ecrm_privacy.sql import Effect, run_all
+from ecrm_privacy.sql import Conn, Effect, run_all
 from ecrm_privacy.vault import envelope, keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
@@ -46,22 +47,30 @@ class Profiles:
         outcomes: list[int | Failure] = [0] * len(profiles)
         waiting: list[tuple[int, Entry]] = []
         for n, (profile, standing) in enumerate(zip(profiles, standings, strict=True)):
-            entry, effects, dropped = self._prepare(profile, standing, signals, where)
-            outcomes[n] = dropped
+            entry, _, outcomes[n] = self._prepare(profile, standing, signals, where)
             if entry is not None:
                 waiting.append((n, entry))
                 continue
-            async with self._desk.acquire() as conn, conn.transaction():
-                await run_all(conn, effects)
+            outcomes[n] = await self._add(profile, signals, where)
         written = await self._desk.append([entry for _, entry in waiting]) if waiting else []
         for (n, _), outcome in zip(waiting, written, strict=True):
             if not isinstance(outcome, int):
                 outcomes[n] = outcome
         return outcomes
 
-    async def _standing(self, profile: Profile) -> Standing:
+    async def _add(self, profile: Profile, signals: Signals, where: Where) -> int | Failure:
+        """Write about a known subject; its keys are read again under a lock, so that two do not make the same one."""
+        async with self._desk.acquire() as conn, conn.transaction():
+            before = (await self._standing(profile, conn)).account
+            if before is None or not await store.hold([before.subject]).all(conn):
+                return SubjectErased()
+            _, effects, dropped = self._prepare(profile, await self._standing(profile, conn), signals, where)
+            await run_all(conn, effects)
+        return dropped
+
+    async def _standing(self, profile: Profile, conn: Conn | None = None) -> Standing:
         index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, profile.customer_number)
-        standing = await self._desk.standing(Caller(customer_index=index))
+        standing = await self._desk.standing(Caller(customer_index=index), conn)
         if not set(profile.fields) <= set(standing.bundle.categories):
             raise UnknownPurpose
         return standing

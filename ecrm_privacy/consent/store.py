@@ -59,6 +59,24 @@ def views(subjects: Sequence[UUID]) -> Query[ViewRow]:
     )
 
 
+class HeldRow(msgspec.Struct, frozen=True):
+    """A subject that is there and stays until the transaction ends."""
+
+    subject: UUID
+
+
+def hold(subjects: Sequence[UUID]) -> Query[HeldRow]:
+    """Keep `subjects` from being erased meanwhile, for what is written about them without an entry of its own.
+
+    An erasure deletes this row before it looks for sessions, keys and records: it waits here, and then finds ours too.
+    """
+    return Query(
+        "select subject from ecrm.subject_state where subject = any($1) order by subject for no key update",
+        (list(subjects),),
+        HeldRow,
+    )
+
+
 def open_session(token_hash: bytes, browser: UUID | None, account: UUID | None) -> Effect:
     """Name a browser's new cookie."""
     return Query(
