@@ -45,6 +45,9 @@ class Runner:
                 busy = await self.step()
             except Unavailable:
                 busy = False
+            except Exception as error:  # the edge of the queue: whatever it is, what is owed stays owed
+                log.error("jobs_stopped", exc_info=error)
+                busy = False
             if not busy:
                 await asyncio.sleep(IDLE_S)
 
@@ -57,11 +60,9 @@ class Runner:
         effect = store.done(job.job_id)
         try:
             await self._handlers[job.kind](job.payload)
-        except Exception as error:  # noqa: BLE001 -- the edge of a job: logged by id, tried again later, at last a dead letter
+        except Exception as error:  # the edge of a job: logged by id, tried again later, at last a dead letter
             over = job.attempts >= ATTEMPTS_MAX
-            log.error(
-                "job_failed", job=str(job.job_id), kind=job.kind, attempt=job.attempts, exception=type(error).__name__
-            )
+            log.error("job_failed", job=str(job.job_id), kind=job.kind, attempts=job.attempts, exc_info=error)
             effect = store.retry(job.job_id, 2.0**job.attempts, type(error).__name__ if over else None)
         async with self._acquire() as conn:
             await effect.run(conn)
