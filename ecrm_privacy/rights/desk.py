@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import msgspec
 
 from ecrm_privacy.delivery import store as delivery
@@ -108,7 +109,10 @@ class RightsDesk:
                 raise NotKnown
             made = Requested(uuid4(), "in_progress", row.today + ANSWER_WITHIN, "session", right is RightKind.ERASURE)
             if right is not RightKind.ERASURE:
-                return await self._give(subjects[-1], right, made, reply, body)
+                try:
+                    return await self._give(subjects[-1], right, made, reply, body)
+                except asyncpg.UniqueViolationError:  # the same key came twice at once: the first one's reply counts
+                    continue
             sealed = reply.seal(msgspec.json.encode(made))
             kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
             if await self._erase(subjects, made, row.today, kept):
@@ -205,12 +209,17 @@ class RightsDesk:
     async def _erase(
         self, subjects: Sequence[SubjectId], made: Requested | None, today: date, kept: Sequence[Effect] = ()
     ) -> bool:
-        """Erase `subjects`, each by its own entry; the last one carries the request. False: read again."""
+        """Erase `subjects`, each by its own entry; the last one carries the request. False: read again.
+
+        The last job has the pseudonyms of all: nothing is certified before all of them are forgotten.
+        """
+        names: list[Pseudonym] = []
         for subject in subjects:
             async with self._acquire() as conn:
                 known, seen = await self._known(conn, subject)
             last = subject == subjects[-1]
-            job = Erasing(known.all_pseudonyms, made.request_id if made and last else None, today)
+            names += known.all_pseudonyms
+            job = Erasing(tuple(names), made.request_id if made and last else None, today)
             effects: list[Effect] = [effect for holder in self.holders for effect in holder.destroy(subject)]
             effects.append(delivery.enqueue("erase", job))
             if made and last:
