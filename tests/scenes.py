@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from hashlib import sha256
 from random import Random
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -18,6 +19,8 @@ from ecrm_privacy.consent.standing import KeyRow, Standing, StatusRow, SubjectVi
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vocabulary import Category, ConsentStatus, NoticeVersion, Regime, SubjectId
+
+T = TypeVar("T")
 
 ANSWERS = tuple(status for status in ConsentStatus if status is not ConsentStatus.UNKNOWN)
 LIKELY = (ConsentStatus.GIVEN,) * 6 + (ConsentStatus.RENEWED,) + ANSWERS
@@ -155,41 +158,52 @@ def _named(drawn: Sequence[Scene]) -> list[Scene]:
 
 
 def crowd(bundle: Bundle, today: date, random: Random, count: int) -> Sequence[Scene]:
-    """Make many full scenes at once, for breadth: nearly every rule answered, on both sides."""
-    return [_any_scene(bundle, today, random) for _ in range(count)]
+    """Make many full scenes at once, for breadth; in some nearly everything is a plain yes, in some little is."""
+    return [_Doubts(bundle, today, random, random.choice([0.02, 0.1, 0.4])).scene() for _ in range(count)]
 
 
-def _any_scene(bundle: Bundle, today: date, random: Random) -> Scene:
-    regimes = ["gdpr", "gdpr", *bundle.regimes, UNKNOWN_REGIME]
-    closed = frozenset(random.sample([*bundle.purposes], random.choice([0, 0, 0, 1, 2])))
-    came = Signals(random.choice(regimes), random.random() < 0.3, closed, random.random() < 0.1)
-    account = _any_subject(bundle, today, random, regimes) if random.random() < 0.7 else None
-    by_number = random.random() < 0.2
-    browser = _any_subject(bundle, today, random, regimes) if random.random() < 0.7 and not by_number else None
-    return Scene(came, account, browser, by_number)
+class _Doubts:
+    """Draws a scene in which each thing is as plain as it can be, but for a share of doubts."""
 
+    def __init__(self, bundle: Bundle, today: date, random: Random, share: float) -> None:
+        self.bundle, self.today, self.random, self.share = bundle, today, random, share
 
-def _any_subject(bundle: Bundle, today: date, random: Random, regimes: Sequence[str]) -> SubjectView:
-    def day() -> date | None:
-        days = random.choice(DAYS)
-        return None if days is None else today + timedelta(days)
+    def scene(self) -> Scene:
+        closed = self.random.sample([*self.bundle.purposes], self.either(0, (1, 2)))
+        came = Signals(self.law(), self.either(False, (True,)), frozenset(closed), self.either(False, (True,)))
+        account = self.subject() if self.random.random() < 0.8 else None
+        by_number = self.random.random() < 0.2
+        browser = self.subject() if self.random.random() < 0.7 and not by_number else None
+        return Scene(came, account, browser, by_number)
 
-    def row() -> StatusRow:
-        notice = random.choice([*bundle.notices] * 4 + [UNKNOWN_NOTICE])
-        return StatusRow(random.choice(LIKELY * 2 + ANSWERS), notice, today, day())
+    def subject(self) -> SubjectView:
+        random = self.random
+        drawn = SubjectView(
+            SubjectId(UUID(int=random.getrandbits(128), version=4)),
+            {rule: self.row() for rule in self.bundle.rules() if random.random() < 0.8},
+            _keys(random.sample(CATEGORIES, random.randint(0, 5))),
+            seen=1,
+        )
+        if random.random() < self.share / 2:  # answers without a state: no desk writes this, the gate decides it too
+            return msgspec.structs.replace(drawn, seen=None)
+        return msgspec.structs.replace(
+            drawn,
+            regime=self.either(self.law(), (None,)),
+            restricted=self.either(False, (True,)),
+            adult_from=self.either(None, (self.day(),)),
+            gpc=self.either(False, (True,)),
+        )
 
-    drawn = SubjectView(
-        SubjectId(UUID(int=random.getrandbits(128), version=4)),
-        {rule: row() for rule in bundle.rules() if random.random() < 0.7},
-        _keys(random.sample(CATEGORIES, random.randint(0, 5))),
-        seen=1,
-    )
-    if random.random() < 0.2:  # answers without a state: no desk writes this, and the gate must decide it all the same
-        return msgspec.structs.replace(drawn, seen=None)
-    return msgspec.structs.replace(
-        drawn,
-        regime=random.choice([None, *regimes]),
-        restricted=random.random() < 0.15,
-        adult_from=day() if random.random() < 0.3 else None,
-        gpc=random.random() < 0.3,
-    )
+    def row(self) -> StatusRow:
+        notice = self.either(list(self.bundle.notices)[-1], (*self.bundle.notices, UNKNOWN_NOTICE))
+        until = self.day() if self.random.random() < 0.5 else None
+        return StatusRow(self.either(ConsentStatus.GIVEN, ANSWERS), notice, self.today, until)
+
+    def day(self) -> date:
+        return self.today + timedelta(self.either(400, (-400, -1, 0, 1)))
+
+    def law(self) -> Regime:
+        return self.either(Regime("gdpr"), (*self.bundle.regimes, UNKNOWN_REGIME))
+
+    def either(self, plain: T, doubts: Sequence[T]) -> T:
+        return self.random.choice(doubts) if self.random.random() < self.share else plain
