@@ -32,7 +32,7 @@ from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.coalesce import Coalescer
 from ecrm_privacy.database.migrate import check_schema
-from ecrm_privacy.database.pools import HOUSE, Pools, connect, open_pools
+from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
 from ecrm_privacy.errors import Failure, PolicyRefused
@@ -75,6 +75,9 @@ log = structlog.get_logger(__name__)
 
 ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
 UPKEEP_S = 3600.0
+PATIENCE_S = 10.0
+READ_S = 1.0
+"""How long the doors may hold a connection to read; a server that hangs without hanging up counts as away then."""
 STATIC_AGE_S = 300
 
 
@@ -132,11 +135,12 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
     pools = await open_pools(address, secrets, size=config.pool_size)
     writer = Writer(partial(connect, address, HOUSE, secrets[HOUSE]))
     try:
-        async with pools.house.acquire(timeout=10) as conn:
+        async with pools.house.acquire(timeout=PATIENCE_S) as conn:
             await check_schema(conn, shipped.migrations())
             await open_log(conn, config.log_origin)
         await writer.start()
         house = await _furnish(config, keyring, pools, writer)
+        await _warm_up(house)
         house.runner.start()
         again = [("upkeep", UPKEEP_S, partial(_upkeep, house))]
         again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
@@ -153,14 +157,22 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         await pools.close()
 
 
+async def _warm_up(house: House) -> None:
+    """Open a connection per role and have the gate's statement planned, so that the first visitor does not wait."""
+    for pool in (house.pools.gate, house.pools.guest):
+        async with pool.acquire(timeout=PATIENCE_S):
+            pass
+    await house.gate.admit(Caller(), ["permission:order"], site_signals(house))
+
+
 async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Writer) -> House:
-    acquire: Callable[[], AbstractAsyncContextManager[Conn]] = pools.house.acquire
+    acquire, patient = partial(_briefly, pools.house), pools.house.acquire
     shelf = Shelf(partial(_documents, acquire))
-    bundle = await _active(acquire, shelf, config, writer)
+    bundle = await _active(patient, shelf, config, writer)
     indexes = BlindIndexes(keyring)
     coalescer: Coalescer[Ask, list[AdmitRow]] = Coalescer(pools.gate, look)
     gate = Gate(coalescer.ask, keyring, shelf.bundle)
-    desk = ConsentDesk(acquire, writer.append, keyring, shelf.bundle)
+    desk = ConsentDesk(acquire, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
     links = Links(desk, indexes)
     customer = partial(_customer, indexes)
     log_signer = signer(config, keyring)
@@ -172,9 +184,9 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     )
     site, document = next(iter(bundle.sites.items()))
     holders = [*house_holders(), *(holder for plugin in plugins for holder in plugin.holders)]
-    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, document.controller.name, site)
+    rights_desk = RightsDesk(patient, writer.append, keyring, holders, document.controller.name, site)
     pages = Pages()
-    runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
+    runner = Runner(patient, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, desk=desk, links=links,
         profiles=Profiles(desk, indexes), receipts=receipts, rights=rights_desk, runner=runner, indexes=indexes,
@@ -185,6 +197,12 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
         embed=read_script(), log_key=log_signer.vkey(),
         authorize=authorizer(Callers(acquire), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
+
+
+@asynccontextmanager
+async def _briefly(pool: Pool) -> AsyncIterator[Conn]:
+    async with pool.acquire() as conn, asyncio.timeout(READ_S):
+        yield conn
 
 
 def _customer(indexes: BlindIndexes, number: str) -> Caller:

@@ -86,11 +86,11 @@ def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -
                 [part for part in value.split(",") if part] if field.name in {"plugins", "trusted_proxies"} else value
             )
     settings.update({name: value for name, value in overrides.items() if value is not None})
-    if isinstance(settings.get("site_origins"), str):
-        settings["site_origins"] = msgspec.json.decode(settings["site_origins"])
     try:
+        if isinstance(settings.get("site_origins"), str):
+            settings["site_origins"] = msgspec.json.decode(settings["site_origins"])
         return msgspec.convert(settings, Config, strict=False, dec_hook=_path)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise StartRefused(f"Configuration: {error}. See docs/reference/configuration.md.") from error
 
 

@@ -19,9 +19,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.errors import Malformed
 from ecrm_privacy.mapping import FieldMapping, read_mapping
-from ecrm_privacy.sql import Conn, Effect, Query
+from ecrm_privacy.sql import Conn
 
 BATCH_LINES = 500
 
@@ -56,28 +57,6 @@ class Report(msgspec.Struct):
     outcomes: dict[str, int] = {}
     bad: list[BadLine] = []
     resumed_at: int = 0
-
-
-class JobRow(msgspec.Struct, frozen=True):
-    """An import that was begun."""
-
-    seed: bytes
-    done: int
-    report: str
-
-
-def job(import_id: bytes) -> Query[JobRow]:
-    """Find an import by what it reads."""
-    return Query("select seed, done, report from ecrm.import_job where import_id = $1", (import_id,), JobRow)
-
-
-def note_job(import_id: bytes, kind: str, seed: bytes, done: int, report: str) -> Effect:
-    """Remember how far an import is."""
-    return Query(
-        "insert into ecrm.import_job (import_id, kind, seed, done, report) values ($1, $2, $3, $4, $5)"
-        " on conflict (import_id) do update set done = excluded.done, report = excluded.report",
-        (import_id, kind, seed, done, report),
-    )
 
 
 def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -175,7 +154,7 @@ async def run(
         return report
     import_id = sha256(importer.kind.encode() + b"\n" + b"\n".join(good)).digest()
     async with acquire() as conn:
-        before = await job(import_id).first(conn)
+        before = await delivery.import_job(import_id).first(conn)
     seed = before.seed if before else secrets.token_bytes(32)
     counts = Counter(msgspec.json.decode(before.report, type=dict[str, int]) if before else {})
     done = report.resumed_at = before.done if before else 0
@@ -186,7 +165,8 @@ async def run(
         counts.update(await importer.store(batch))
         done += len(batch)
         async with acquire() as conn:
-            await note_job(import_id, importer.kind, seed, done, msgspec.json.encode(dict(counts)).decode()).run(conn)
+            report_text = msgspec.json.encode(dict(counts)).decode()
+            await delivery.note_import(import_id, importer.kind, seed, done, report_text).run(conn)
         progress(done, len(good))
     report.outcomes |= counts
     return report

@@ -171,13 +171,11 @@ def ledger_verify(config: Config, given: Namespace) -> int:
 
     async def check(address: Address) -> LedgerReport:
         conn = await connect(address, HOUSE, passwords(keyring)[HOUSE])
-        second = await connect(address, HOUSE, passwords(keyring)[HOUSE])
         try:
             with bar("verifying") as progress:
-                return await verify(conn, opener(second, keyring), lambda _what, done, total: progress(done, total))
+                return await verify(conn, opener(conn, keyring), lambda _what, done, total: progress(done, total))
         finally:
             await conn.close()
-            await second.close()
 
     with reach(config, keyring) as address:
         report = asyncio.run(check(address))
@@ -208,7 +206,7 @@ def _verify_receipt(given: Namespace) -> int:
         say("could not tell: give the log's key with --key, or the service's base address")
         return 2
     try:
-        found = verify_receipt(given.receipt.read_text(), key)
+        found = verify_receipt(given.receipt.read_bytes(), key)
     except OSError as error:
         say(f"could not tell: {given.receipt} cannot be read ({error.strerror})")
         return 2

@@ -21,7 +21,8 @@ Answer = TypeVar("Answer")
 class Coalescer(Generic[Ask, Answer]):
     """Turns `statement(conn, asks) -> answers` (as many, in order) into `ask(one) -> answer`.
 
-    At most `most` asks share a statement; an ask waits `wait_s` seconds for a connection, then it gets Unavailable.
+    At most `most` asks share a statement; an ask waits `wait_s` seconds for a connection and `answer_s` for its answer,
+    then it gets Unavailable: also from a server that hangs without hanging up.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class Coalescer(Generic[Ask, Answer]):
         *,
         most: int = 64,
         wait_s: float = 0.25,
+        answer_s: float = 1.0,
     ) -> None:
         self._pool = pool
         self._statement = statement
         self._most = most
         self._wait_s = wait_s
+        self._answer_s = answer_s
         self._waiting: list[tuple[Ask, asyncio.Future[Answer]]] = []
         self._called = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,7 +70,8 @@ class Coalescer(Generic[Ask, Answer]):
             async with self._pool.acquire(timeout=self._wait_s) as conn:
                 batch = self._take(self._most)
                 if batch:
-                    answers = await self._statement(conn, [ask for ask, _ in batch])
+                    async with asyncio.timeout(self._answer_s):
+                        answers = await self._statement(conn, [ask for ask, _ in batch])
                     _deal(batch, answers)
         except asyncio.CancelledError:
             for _, future in self._waiting if batch is None else batch:

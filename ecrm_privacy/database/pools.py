@@ -26,6 +26,8 @@ CONNECT_S = 5.0
 GATE_COMMAND_S = 1.0
 """The gate only reads, so it may give up early; a commit must not be cut short (its outcome would be unknown)."""
 CLOSE_S = 5.0
+RELEASE_S = 0.25
+"""How long a server may take to confirm that it gave a statement up; after that the connection is cut."""
 IDLE_S = 300.0
 
 OUTAGES: tuple[type[Exception], ...] = (
@@ -124,7 +126,7 @@ class Held:
             conn.terminate()  # the server's farewell came between two statements and the driver lost its place
         lost = _is_lost(conn)
         try:
-            await self._pool.release(conn)
+            await self._pool.release(conn, timeout=RELEASE_S)
         except OUTAGES as outage:
             error = error or outage
         if isinstance(error, MOVED):

@@ -1,4 +1,4 @@
-"""SQL of the job queue, and of the replies that are given again to the same Idempotency-Key."""
+"""SQL of the job queue, of imports under way, and of the replies that an Idempotency-Key gets again."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -108,4 +108,26 @@ def keep_reply(key_mac: bytes, body_mac: bytes, sealed: bytes, leaf_index: objec
             " values ($1, $2, $3, $4, date_trunc('hour', now()) + interval '25 hours')",
             (key_mac, body_mac, sealed, leaf_index),
         ),
+    )
+
+
+class ImportRow(msgspec.Struct, frozen=True):
+    """An import that was begun: the seed of its order, how far it is, and what became of the lines so far (JSON)."""
+
+    seed: bytes
+    done: int
+    report: str
+
+
+def import_job(import_id: bytes) -> Query[ImportRow]:
+    """Find an import by what it reads."""
+    return Query("select seed, done, report from ecrm.import_job where import_id = $1", (import_id,), ImportRow)
+
+
+def note_import(import_id: bytes, kind: str, seed: bytes, done: int, report: str) -> Effect:
+    """Remember how far an import is."""
+    return Query(
+        "insert into ecrm.import_job (import_id, kind, seed, done, report) values ($1, $2, $3, $4, $5)"
+        " on conflict (import_id) do update set done = excluded.done, report = excluded.report",
+        (import_id, kind, seed, done, report),
     )

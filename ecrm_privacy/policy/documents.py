@@ -178,6 +178,8 @@ class ControllerDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     name: Words
     address: Words
     contact: Words
+    storage_location: str = ""
+    """Where the data lies, as records of consent name it (ISO/IEC TS 27560 `storage_locations`)."""
 
 
 class SiteDocument(Document, frozen=True, kw_only=True):

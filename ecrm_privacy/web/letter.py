@@ -11,7 +11,7 @@ from ecrm_privacy.consent.receipts import Act, Receipt
 from ecrm_privacy.consent.standing import PermissionRow, Standing, purpose_rule
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
-from ecrm_privacy.vocabulary import Answer, Category, Purpose
+from ecrm_privacy.vocabulary import YES, Answer, Category, Purpose
 
 Words = Mapping[str, str]
 
@@ -77,7 +77,7 @@ def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
         "status": permission.status,
         "status_text": t[f"status_{permission.status}"],
         "because_text": t.get(f"because_{permission.because}", ""),
-        "next_answer": str(Answer.WITHDRAWN if permission.allowed else Answer.GIVEN),
+        "next_answer": str(Answer.WITHDRAWN if permission.allowed or permission.status in YES else Answer.GIVEN),
     }
 
 
