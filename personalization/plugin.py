@@ -27,7 +27,7 @@ from personalization.aggregate import affinity
 from personalization.collect import catalogue, keeping
 from personalization.collect.catalogue import NamedItem
 from personalization.collect.events import STORED, Acquire, EventLine, Intake
-from personalization.interact import behaviour
+from personalization.interact import behaviour, browse, outage
 from personalization.interact.shelf import Shelf, Shelves
 from personalization.interact.slots import Slots
 from personalization.web import intake, pages, slots
@@ -86,11 +86,13 @@ def plugin(
     read_shelf: Coalescer[tuple[str, ...], Shelf] = coalescer(pools.guest, Shelves(config.k_people).read)
 
     engine = Engine(
-        slots=Slots(admit, read_behaviour.ask, read_shelf.ask),
+        slots=Slots(admit, outage.no_acts(read_behaviour.ask), outage.everybodys_shelf(read_shelf.ask)),
         intake=Intake(admit, pools.guest.acquire),
         acquire=pools.guest.acquire,
         pages=Pages(TEMPLATES),
         customer=customer,
+        bundle=lambda: hallway.bundle,
+        sections=outage.LastKnown(partial(_sections, pools.guest.acquire)),
         panel=config.demo,
     )
     learning = Learning(patient, config.k_people)
@@ -116,6 +118,11 @@ def _handlers(engine: Engine, config: Config) -> tuple[ControllerRouterHandler, 
     pictures = create_static_files_router(path="/pictures", directories=[shop / "pictures"], include_in_schema=False)
     store = Router("/", route_handlers=list(storefront.HANDLERS), dependencies=own, include_in_schema=False)
     return (surface, store, pictures)
+
+
+async def _sections(acquire: Acquire) -> list[dict[str, str]]:
+    async with acquire() as conn:
+        return await browse.sections(conn)
 
 
 # importers ------------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ async def home(
     """The front page."""
     visit = Visit(engine, desk, caller, signals, where, "/")
     filled = await engine.slots.fill(("greeting", "for-you", "popular"), caller, signals, where.locale)
-    return await visit.page("home.html", await desk.standing(caller), filled)
+    return await visit.page("home.html", filled)
 
 
 @get("/sections/{section:str}")
@@ -77,7 +77,7 @@ async def section(
     filled = await engine.slots.fill(("greeting",), caller, signals, where.locale)
     title = {"name": section, "title": browse.section_title(section), "url": visit.path}
     items = [browse.shown_item(row, where.locale) for row in rows]
-    return await visit.page("section.html", await desk.standing(caller), filled, section=title, items=items)
+    return await visit.page("section.html", filled, section=title, items=items)
 
 
 @get("/items/{item_id:str}")
@@ -101,7 +101,6 @@ async def item(
     filled = await engine.slots.fill(("greeting",), caller, signals, where.locale)
     return await visit.page(
         "item.html",
-        await desk.standing(caller),
         filled,
         item=browse.shown_item(row, where.locale),
         related=[browse.shown_item(other, where.locale) for other in related],
@@ -133,7 +132,7 @@ async def choose_person(
         {"customer_number": one.customer_number, "name": one.name, "note": because.text(one.way, where.locale)}
         for one in demo.people
     ]
-    return await visit.page("signin.html", await desk.standing(caller), filled, customers=customers)
+    return await visit.page("signin.html", filled, customers=customers)
 
 
 @post("/signin", status_code=303)

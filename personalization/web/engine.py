@@ -1,6 +1,6 @@
 """What the guest's handlers work with, and the words they share."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -26,6 +26,10 @@ class Engine(msgspec.Struct, frozen=True):
     pages: Pages
     customer: Callable[[str], Caller]
     """From a customer number to the caller that it stands for."""
+    bundle: Callable[[], Bundle]
+    """The policy in force when this worker last looked."""
+    sections: Callable[[], Awaitable[list[dict[str, str]]]]
+    """The sections of the shop, for its frame."""
     panel: bool = False
     """Whether pages show what the gate released for them: the demo does."""
 

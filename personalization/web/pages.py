@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from litestar.params import FromPath
 from ecrm_privacy.consent.answer import answer_due
 from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.standing import Standing, permissions
-from ecrm_privacy.errors import NotKnown
+from ecrm_privacy.errors import NotKnown, Unavailable
 from ecrm_privacy.gate.types import Caller, Grant, Signals
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.texts import texts
@@ -35,15 +36,14 @@ async def page(
 ) -> Response[str]:
     """A whole customer-specific page. A place whose slot the policy does not list is filled for nobody."""
     visit = Visit(engine, desk, caller, signals, where, f"/pages/{page}")
-    standing = await desk.standing(caller)
-    listed = standing.bundle.pages.get(page)
+    listed = engine.bundle().pages.get(page)
     if listed is None:
         raise NotKnown
     filled = await engine.slots.fill(listed, caller, signals, where.locale)
     others = [name for name in PLACED if name not in listed]
     rest = await engine.slots.fill(others, Caller(), Signals(signals.regime), where.locale)
     filled = Filled({**rest.slots, **filled.slots}, filled.grants)
-    return await visit.page("page.html", standing, filled, orders=browse.orders(filled.slots["history"], where.locale))
+    return await visit.page("page.html", filled, orders=browse.orders(filled.slots["history"], where.locale))
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -56,27 +56,31 @@ class Visit(msgspec.Struct, frozen=True):
     where: Where
     path: str
 
-    async def page(
-        self, template: str, standing: Standing, filled: Filled, status_code: int = 200, **context: Any
-    ) -> Response[str]:
-        """Render a page of the shop in its frame, with the slots of `filled`."""
+    async def page(self, template: str, filled: Filled, status_code: int = 200, **context: Any) -> Response[str]:
+        """Render a page of the shop in its frame, with the slots of `filled`.
+
+        While the database is away nobody is known and nobody is asked: what they would answer could not be taken.
+        """
+        try:
+            standing, away = await self.desk.standing(self.caller), False
+        except Unavailable:
+            standing, away = Standing(self.engine.bundle(), datetime.now(UTC).date()), True
+        due = not away and answer_due(standing, self.signals)
         bundle, locale = standing.bundle, self.where.locale
         words, shown = texts(locale), self.desk.notice(bundle, self.where.site, locale, self.where.jurisdiction)
         called = names(bundle, locale)
-        async with self.engine.acquire() as conn:
-            sections = await browse.sections(conn)
         greeting = name_in(filled)
         response = self.engine.pages.page(
             template,
             status_code=status_code,
             shop={"name": bundle.sites[self.where.site].controller.name, "tagline": because.text("tagline", locale)},
-            sections=sections,
+            sections=await self.engine.sections(),
             signed_in={"name": greeting or because.text("somebody", locale)} if standing.account else None,
             greeting={"name": greeting} if greeting else None,
             slots={name: browse.shown_slot(one, locale, called) for name, one in filled.slots.items()},
-            panel=self._panel(standing, filled, called, shown, words) if self.engine.panel else None,
-            banner=answer_due(standing, self.signals),
-            answer_due=answer_due(standing, self.signals),
+            panel=self._panel(standing, filled, called, shown, words) if self.engine.panel and not away else None,
+            banner=due,
+            answer_due=due,
             t=words,
             locale=locale,
             notice=shown.notice,
