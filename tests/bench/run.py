@@ -1,0 +1,42 @@
+"""`make bench`: every benchmark, or the one that is named, each figure beside its limit in the same run."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import uvloop
+
+from tests.bench import answers, gate, proofs, seal, served
+from tests.bench.ground import Ground, ground
+from tests.bench.measure import FULL, Scale, Table, machine, show
+
+BENCHMARKS: dict[str, Callable[[Ground, Scale], Awaitable[Sequence[Table]]]] = {
+    "seal": seal.run,
+    "gate": gate.run,
+    "served": served.run,
+    "answers": answers.run,
+    "proofs": proofs.run,
+}
+
+
+def main(name: str | None = None, scale: Scale = FULL) -> int:
+    """Run and print `name`, or everything; returns the exit status."""
+    if name is not None and name not in BENCHMARKS:
+        print(f"There is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}.")
+        return 2
+    started = time.monotonic()
+    with ground() as made, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(machine(runner.run(_version(made))), flush=True)
+        for chosen in [name] if name else BENCHMARKS:
+            for table in runner.run(BENCHMARKS[chosen](made, scale)):
+                print(show(table), flush=True)
+    print(f"\n{time.monotonic() - started:.0f} s in all")
+    return 0
+
+
+async def _version(made: Ground) -> str:
+    conn = await made.admin("postgres")
+    try:
+        return str(await conn.fetchval("show server_version"))
+    finally:
+        await conn.close()

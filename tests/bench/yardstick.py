@@ -1,0 +1,77 @@
+"""A plugin that only the benchmarks load: handlers that ask nobody, in the same application and behind the same edges.
+
+`/bench/slots/…` gives the slot that `/v1/slots/…` gives, rendered by the same template from one SELECT of its own; no
+gate, no caller, no signals. `/bench/answers` only parses what `/v1/answers` takes.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Response, get, post
+
+from ecrm_privacy.config import Config
+from ecrm_privacy.consent.answer import Said
+from ecrm_privacy.database.pools import Pools
+from ecrm_privacy.rights.holders import Holder
+from ecrm_privacy.web.hallway import AnyRequest, decode
+from ecrm_privacy.web.pages import Pages
+from personalization.plugin import TEMPLATES
+
+NAME = "select name from bench.person where token_hash = $1"
+ITEMS = """
+    select item_id, kind, title, url, image, price_minor from engine.item
+    where stock > 0 order by position, item_id limit 8
+"""
+NO_STORE = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept, Accept-Language"}
+
+
+class Yardstick(msgspec.Struct, frozen=True):
+    """What the composition root wants of a plugin; this one holds nothing about anybody."""
+
+    route_handlers: tuple[Any, ...]
+    holders: tuple[Holder, ...] = ()
+    importers: dict[str, Any] = {}
+    jobs: tuple[Any, ...] = ()
+    static: tuple[Any, ...] = ()
+
+
+def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
+    """Make the handlers."""
+    pages = Pages(TEMPLATES)
+
+    def html(slot: dict[str, Any]) -> Response[str]:
+        text = pages.text("slot.html", slot=slot, locale="en")
+        return Response(text, media_type=MediaType.HTML, headers=NO_STORE)
+
+    @get("/bench/slots/greeting")
+    async def greeting(request: AnyRequest) -> Response[str]:
+        async with pools.guest.acquire() as conn:
+            row = await conn.fetchrow(NAME, bytes.fromhex(request.query_params["who"]))
+        title = f"Good to see you, {row['name']}"
+        why = {"kind": "name", "text": "Because you told us your name", "purpose": "personalize"}
+        words = {"item_id": "greeting", "title": title, "url": "/pages/yours", "image": None, "price_text": ""}
+        return html(_slot("greeting", title, 3, [{**words, "because": _because(why, "Contact")}]))
+
+    @get("/bench/slots/for-you")
+    async def for_you() -> Response[str]:
+        async with pools.guest.acquire() as conn:
+            rows = await conn.fetch(ITEMS)
+        why = _because({"kind": "view", "text": "Because you looked at it", "purpose": "personalize"}, "Browsing")
+        items = [{**row, "price_text": f"€{row['price_minor'] / 100:.2f}", "because": why} for row in rows]
+        return html(_slot("for-you", "For you", 2, items))
+
+    @post("/bench/answers", status_code=201)
+    async def answers(request: AnyRequest) -> dict[str, int]:
+        said = decode(await request.body(), Said)
+        return {"answers": len(said.answers)}
+
+    return Yardstick((greeting, for_you, answers))
+
+
+def _slot(name: str, title: str, tier: int, items: list[dict[str, Any]]) -> dict[str, Any]:
+    shown = [{**item, "in_stock": True} for item in items]
+    return {"slot": name, "title": title, "personal": True, "tier": tier, "items": shown}
+
+
+def _because(why: dict[str, str], category_name: str) -> dict[str, str]:
+    return {**why, "category_name": category_name, "purpose_name": "Personal pages"}
