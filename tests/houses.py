@@ -7,8 +7,8 @@ cluster have fixed passwords, so the keyring hands out those; everything else ab
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,8 +21,10 @@ import msgspec
 from ecrm_privacy.app import House, build_app, open_house
 from ecrm_privacy.config import Config
 from ecrm_privacy.database.address import Address
+from ecrm_privacy.database.migrate import rights_on
+from ecrm_privacy.database.postgres import ADMIN_ROLE
 from ecrm_privacy.vault.keyring import Keyring
-from tests.conftest import PASSWORDS, Database
+from tests.conftest import ADMIN_PASSWORD, PASSWORDS, TEMPLATE, Cluster, Database
 
 ORIGIN = "http://127.0.0.1:8000"
 SESSION, CHOICE = "ecrm", "ecrm_choice"
@@ -78,11 +80,21 @@ class Opened(msgspec.Struct, frozen=True):
 
     house: House
     app: Any
+    address: Address
 
     def browser(self, **headers: str) -> Browser:
         """Open a new browser on the service's own pages."""
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return Browser(httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"Origin": ORIGIN, **headers}))
+
+    @asynccontextmanager
+    async def as_admin(self) -> AsyncIterator[asyncpg.Connection]:
+        """Look at its database as somebody who may see everything."""
+        conn = await asyncpg.connect(**self.address.connect_args(ADMIN_ROLE, ADMIN_PASSWORD))
+        try:
+            yield conn
+        finally:
+            conn.terminate()
 
     async def settle(self) -> None:
         """Wait until nothing is owed."""
@@ -106,7 +118,35 @@ async def open_for_test(
     config = Config(data_dir=folder, **{"plugins": (), **settings})
     address: Address = database.address
     async with open_house(config, address, keyring or ClusterKeyring(secrets.token_bytes(32))) as house:
-        yield Opened(house, build_app(house))
+        yield Opened(house, build_app(house), address)
+
+
+@asynccontextmanager
+async def house_of_its_own(cluster: Cluster, folder: Path, **settings: Any) -> AsyncIterator[Opened]:
+    """Open a house on a database that is made for it and dropped after it: for the tests of a whole module."""
+    name = f"house_{uuid4().hex[:12]}"
+    admin = await asyncpg.connect(**cluster.address.connect_args(ADMIN_ROLE, ADMIN_PASSWORD))
+    try:
+        await admin.execute(f"create database {name} template {TEMPLATE}")
+        await admin.execute(rights_on(name))
+        address = msgspec.structs.replace(cluster.address, database=name)
+        async with open_for_test(Database(address, dict(PASSWORDS)), folder, **settings) as opened:
+            yield opened
+    finally:
+        await admin.execute(f"drop database if exists {name} with (force)")
+        await admin.close()
+
+
+@contextmanager
+def running(database: Database, folder: Path, **settings: Any) -> Iterator[tuple[asyncio.Runner, Opened]]:
+    """Open a house for a test that is itself not asynchronous, such as one that Hypothesis calls again and again."""
+    with asyncio.Runner() as runner:
+        manager = open_for_test(database, folder, **settings)
+        opened = runner.run(manager.__aenter__())
+        try:
+            yield runner, opened
+        finally:
+            runner.run(manager.__aexit__(None, None, None))
 
 
 def rule(name: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ A scene can be put into the tables row by row, without the desk, so that it may 
 can be read as the `Standing` that the pure rule decides.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from hashlib import sha256
 from random import Random
@@ -60,14 +60,21 @@ class Scene(msgspec.Struct, frozen=True):
         ids = [view.subject if view else None for view in (self.browser, self.account)]
         name, index = self._name(), ("customer_number", self._name()[:16], ids[1])
         return {
-            "consent_status": [row for view in views for row in _status_rows(view)],
-            "subject_state": [
-                (v.subject, v.regime, v.restricted, v.adult_from, v.gpc, v.seen) for v in views if v.seen is not None
-            ],
-            "subject_key": [(v.subject, key.category, key.version, key.wrapped) for v in views for key in v.keys],
+            **rows_of(views),
             "session": [(name, *ids)] if views and not self.by_number else [],
             "blind_index": [index] if self.account and self.by_number else [],
         }
+
+
+def rows_of(views: Sequence[SubjectView]) -> dict[str, list[tuple[object, ...]]]:
+    """Return what the tables hold about these subjects, by table."""
+    return {
+        "consent_status": [row for view in views for row in _status_rows(view)],
+        "subject_state": [
+            (v.subject, v.regime, v.restricted, v.adult_from, v.gpc, v.seen) for v in views if v.seen is not None
+        ],
+        "subject_key": [(v.subject, key.category, key.version, key.wrapped) for v in views for key in v.keys],
+    }
 
 
 def _status_rows(view: SubjectView) -> list[tuple[object, ...]]:
@@ -91,10 +98,13 @@ COLUMNS = {
 async def put(admin: asyncpg.Connection, scenes: Iterable[Scene]) -> None:
     """Write the rows of `scenes`, each of whose subjects must be its own."""
     written = [scene.rows() for scene in scenes]
-    for table, columns in COLUMNS.items():
-        await admin.copy_records_to_table(
-            table, schema_name="ecrm", columns=columns, records=[row for rows in written for row in rows[table]]
-        )
+    await write(admin, {table: [row for rows in written for row in rows[table]] for table in COLUMNS})
+
+
+async def write(admin: asyncpg.Connection, rows: Mapping[str, Sequence[tuple[object, ...]]]) -> None:
+    """Write rows by table."""
+    for table, records in rows.items():
+        await admin.copy_records_to_table(table, schema_name="ecrm", columns=COLUMNS[table], records=records)
 
 
 async def clear(admin: asyncpg.Connection) -> None:
