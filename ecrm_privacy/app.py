@@ -77,7 +77,7 @@ ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
 UPKEEP_S = 3600.0
 PATIENCE_S = 10.0
 READ_S = 1.0
-"""How long the doors may hold a connection to read; a server that hangs without hanging up counts as away then."""
+"""How long a read of the doors may take, before a server that hangs counts as away. A commit takes its time."""
 STATIC_AGE_S = 300
 
 
@@ -166,17 +166,17 @@ async def _warm_up(house: House) -> None:
 
 
 async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Writer) -> House:
-    acquire, patient = partial(_briefly, pools.house), pools.house.acquire
-    shelf = Shelf(partial(_documents, acquire))
-    bundle = await _active(patient, shelf, config, writer)
+    read, acquire = partial(_briefly, pools.house), pools.house.acquire
+    shelf = Shelf(partial(_documents, read))
+    bundle = await _active(acquire, shelf, config, writer)
     indexes = BlindIndexes(keyring)
     coalescer: Coalescer[Ask, list[AdmitRow]] = Coalescer(pools.gate, look)
     gate = Gate(coalescer.ask, keyring, shelf.bundle)
-    desk = ConsentDesk(acquire, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
+    desk = ConsentDesk(acquire, read, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
     links = Links(desk, indexes)
     customer = partial(_customer, indexes)
     log_signer = signer(config, keyring)
-    receipts = Receipts(acquire, keyring, partial(_prove, log_signer))
+    receipts = Receipts(read, keyring, partial(_prove, log_signer))
     hallway = Hallway(config, shelf)
     plugins = tuple(
         importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, customer, hallway)
@@ -184,18 +184,18 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     )
     site, document = next(iter(bundle.sites.items()))
     holders = [*house_holders(), *(holder for plugin in plugins for holder in plugin.holders)]
-    rights_desk = RightsDesk(patient, writer.append, keyring, holders, document.controller.name, site)
+    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, document.controller.name, site)
     pages = Pages()
-    runner = Runner(patient, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
+    runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, desk=desk, links=links,
         profiles=Profiles(desk, indexes), receipts=receipts, rights=rights_desk, runner=runner, indexes=indexes,
         customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
-        public_log=_public_log(acquire, log_signer, config.checkpoint_period_s), health=_health(acquire),
+        public_log=_public_log(read, log_signer, config.checkpoint_period_s), health=_health(read),
         embed=read_script(), log_key=log_signer.vkey(),
-        authorize=authorizer(Callers(acquire), Rates(0, 0)), plugins=plugins,
+        authorize=authorizer(Callers(read), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
 
 

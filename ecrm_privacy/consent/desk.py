@@ -97,13 +97,20 @@ def hash_token(token: str) -> bytes:
 class ConsentDesk:
     """Takes answers. `append` is the ledger writer's; `acquire` lends a connection of the house's role.
 
-    `preferences` is the address where an answer can be taken back; each record names it.
+    `read` lends one for a moment, to those who write nothing. `preferences` is the address where an answer can be taken back; each record names it.
     """
 
     def __init__(
-        self, acquire: Acquire, append: Append, keyring: Keyring, bundle_of: BundleOf, preferences: str = ""
+        self,
+        acquire: Acquire,
+        read: Acquire,
+        append: Append,
+        keyring: Keyring,
+        bundle_of: BundleOf,
+        preferences: str = "",
     ) -> None:
         self.acquire = acquire
+        self._read = read
         self.append = append
         self.keyring = keyring
         self._bundle_of = bundle_of
@@ -114,7 +121,7 @@ class ConsentDesk:
     async def standing(self, caller: Caller, conn: Conn | None = None) -> Standing:
         """Read where a caller stands."""
         if conn is None:
-            async with self.acquire() as own:
+            async with self._read() as own:
                 return await self.standing(caller, own)
         session = await store.session(caller.token_hash, caller.customer_index).first(conn)
         if session is None:
@@ -157,7 +164,7 @@ class ConsentDesk:
         raise Unavailable("the subject's answers arrive faster than they can be written")
 
     async def _answered(self, reply: ReplyKey, body: bytes) -> Taken | None:
-        async with self.acquire() as conn:
+        async with self._read() as conn:
             row = await delivery.reply(reply.key_mac).first(conn)
         if row is None:
             return None
