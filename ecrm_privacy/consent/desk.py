@@ -97,7 +97,8 @@ def hash_token(token: str) -> bytes:
 class ConsentDesk:
     """Takes answers. `append` is the ledger writer's; `acquire` lends a connection of the house's role.
 
-    `read` lends one for a moment, to those who write nothing. `preferences` is the address where an answer can be taken back; each record names it.
+    `read` lends one for a moment, to those who write nothing. `preferences` is the address where an answer can be
+    taken back; each record names it.
     """
 
     def __init__(
