@@ -5,6 +5,8 @@ cluster have fixed passwords, so the keyring hands out those; everything else ab
 """
 
 import asyncio
+import io
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -17,6 +19,7 @@ import asyncpg
 import httpx
 import jwt
 import msgspec
+import structlog
 
 from ecrm_privacy.app import House, build_app, open_house
 from ecrm_privacy.config import Config
@@ -24,6 +27,7 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import rights_on
 from ecrm_privacy.database.postgres import ADMIN_ROLE
 from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.web import logs
 from tests.conftest import ADMIN_PASSWORD, PASSWORDS, TEMPLATE, Cluster, Database
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -147,6 +151,21 @@ def running(database: Database, folder: Path, **settings: Any) -> Iterator[tuple
             yield runner, opened
         finally:
             runner.run(manager.__aexit__(None, None, None))
+
+
+@contextmanager
+def logged() -> Iterator[io.BytesIO]:
+    """Log as the service does, into memory; everything is put back afterwards."""
+    root, stream = logging.getLogger(), io.BytesIO()
+    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    logs.install(stream)
+    try:
+        yield stream
+    finally:
+        structlog.reset_defaults()
+        logging.captureWarnings(capture=False)
+        root.handlers[:], logging.raiseExceptions = handlers, raising
+        root.setLevel(level)
 
 
 def rule(name: str) -> dict[str, str]:
