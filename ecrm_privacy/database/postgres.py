@@ -96,8 +96,8 @@ class EmbeddedPostgres:
         self._lock = take_lock(self._folder)
         try:
             self._identity = binaries.identity_for(self._folder)
-            leftovers.clear(self._data)
             private_folder(socket_folder(self._folder), self._identity)
+            self._clear()
             if not self._data.exists():
                 make_data(self._folder, self._identity, self._password)
             check_major(self._data)
@@ -131,6 +131,12 @@ class EmbeddedPostgres:
         process = self._process
         return process is not None and process.poll() is None and leftovers.status(self._data) == (process.pid, "ready")
 
+    def _clear(self) -> None:
+        """Wait for what is left of an earlier server, and forget its number beside the socket too: it may be reused."""
+        leftovers.clear(self._data)
+        for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+            (socket_folder(self._folder) / name).unlink(missing_ok=True)
+
     def _run(self) -> None:
         self._stopping.clear()
         # A thread of its own that lives as long as the server: Linux counts the death of the starting *thread*.
@@ -155,7 +161,7 @@ class EmbeddedPostgres:
         """Run the server to its end and tell whether it ever took connections."""
         try:
             if after_crash:
-                leftovers.clear(self._data)
+                self._clear()
             process = self._spawn()
         except (StartRefused, OSError) as failure:
             log.error("PostgreSQL cannot be started: %s", failure)

@@ -1,6 +1,7 @@
 """Stopping in order, and being stopped: nothing is left behind, and the next start finds everything."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from ecrm_privacy.config import read_config
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 from ecrm_privacy.processes import WORK, Work, _listen, _to_text
 from ecrm_privacy.vault.keyring import Keyring
-from tests.faults.group import Group, free_port
+from tests.faults.group import Group, free_port, kill_everything
 
 STARTING_S = (0.2, 0.9, 1.4, 2.0, 2.8)
 
@@ -52,6 +53,22 @@ def test_a_parent_killed_while_it_starts_leaves_nobody(group: Group, after_s: fl
     group.parent.kill()
     group.parent.wait()
     assert group.wait_gone() == []
+
+
+def test_a_number_that_is_taken_again_does_not_hinder_the_start(group: Group) -> None:
+    """Whoever lives under the number of a killed database server, be it a zombie, is not taken for it."""
+    group.start()
+    group.wait_ready()
+    with subprocess.Popen(["sleep", "60"]) as somebody:
+        kill_everything(group, random.Random(0))
+        assert group.wait_gone() == []
+        for lock in ("socket/.s.PGSQL.5432.lock", "data/postmaster.pid"):
+            lines = (group.data_dir / "postgres" / lock).read_text().splitlines()
+            (group.data_dir / "postgres" / lock).write_text("\n".join([str(somebody.pid), *lines[1:], ""]))
+        group.start()
+        group.wait_ready()
+        somebody.kill()
+    assert group.stop()[0] == 0
 
 
 def test_a_worker_closes_the_house(group: Group) -> None:
