@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -134,7 +135,7 @@ async def answer(
     if request.headers.get("content-type", "").startswith(FORM):
         fields = form(body)
         said = said_by_form(fields, hallway.bundle, where)
-        key = idempotency_key(fields.get("idempotency_key"))
+        key = own_key(fields, body)
         hallway.count_yes(request, caller, said)
         taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
         reply: Response[Any] = Redirect(local(fields.get("return_to", "/preferences")), status_code=303)
@@ -164,6 +165,14 @@ def form(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=200))
     except (UnicodeDecodeError, ValueError):
         raise Malformed("The form cannot be read") from None
+
+
+def own_key(fields: dict[str, str], body: bytes) -> str:
+    """Return the key of one press of one button of a page that has several: its hidden key and what was pressed.
+
+    With the hidden key alone, the no of somebody who pressed yes by mistake would be refused as another body.
+    """
+    return sha256(idempotency_key(fields.get("idempotency_key")).encode() + body).hexdigest()
 
 
 def said_by_form(fields: dict[str, str], bundle: Bundle, where: Where) -> Said:

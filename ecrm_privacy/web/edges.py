@@ -32,7 +32,7 @@ BODY_DEADLINE_S = 10.0
 DRAINED_BYTES_MAX = 16 * 1024 * 1024
 """How much of a body that is too large is read and dropped, so that its sender gets to read the 413."""
 
-ANSWERS = frozenset({"/v1/answers", "/v1/subject/answers"})
+ANSWERS = frozenset({"/v1/answers", "/v1/subject/answers", "/preferences"})
 STREAMS = frozenset({"/v1/items:batch", "/v1/events:batch", "/v1/imports/answers"})
 """Calls that take NDJSON of any length: `stream.lines` limits a line, the deadline holds for each piece."""
 CAPABILITIES = ("/unsubscribe/",)

@@ -1,7 +1,6 @@
 """Our own pages: preferences, a receipt, a request, the copy of one's data. All work without scripts."""
 
 import secrets
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -21,8 +20,8 @@ from ecrm_privacy.policy import choice
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.vocabulary import RightKind
 from ecrm_privacy.web import letter
-from ecrm_privacy.web.answers import field_name, form, is_uuid, local, receipt_bytes, said_by_form, set_cookies
-from ecrm_privacy.web.hallway import AnyRequest, Hallway, idempotency_key
+from ecrm_privacy.web.answers import field_name, form, is_uuid, local, own_key, receipt_bytes, said_by_form, set_cookies
+from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.texts import texts
 
@@ -83,6 +82,7 @@ async def prefer(
     fields = form(body)
     said = said_by_form(fields, desks.hallway.bundle, where)
     key = own_key(fields, body)
+    desks.hallway.count_yes(request, caller, said)
     taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body)
     if "return_to" in fields:
         reply: Response[Any] = Redirect(local(fields["return_to"]), status_code=303)
@@ -97,11 +97,6 @@ async def prefer(
         reply = await _letter(desks, caller, after(signals, taken, desks.hallway), where, flash)
     set_cookies(reply, taken, desks.hallway, where)
     return reply
-
-
-def own_key(fields: dict[str, str], body: bytes) -> str:
-    """Return the key of one press of one button of a page that has several: its hidden key and what was pressed."""
-    return sha256(idempotency_key(fields.get("idempotency_key")).encode() + body).hexdigest()
 
 
 def after(signals: Signals, taken: Taken, hallway: Hallway) -> Signals:
