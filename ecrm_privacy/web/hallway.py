@@ -13,14 +13,14 @@ from litestar.datastructures import Cookie, State
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.answer import Said
 from ecrm_privacy.consent.desk import Where, hash_token
-from ecrm_privacy.errors import KeyMissing, Unavailable
+from ecrm_privacy.errors import KeyMissing, Malformed, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import negotiate
 from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.vocabulary import Answer
-from ecrm_privacy.web.limits import Rates, client_address, networks
+from ecrm_privacy.web.limits import Rates, client_address, is_from, networks
 
 CHOICE_COOKIE = "ecrm_choice"
 CHOICE_MAX_AGE_S = 180 * 86400
@@ -87,7 +87,7 @@ class Hallway:
     def region(self, request: Connection) -> str:
         """Return the region a trusted proxy named, else the site's jurisdiction."""
         header = self._config.region_header
-        if header and (named := request.headers.get(header)) and self._config.trusted_proxies:
+        if header and (named := request.headers.get(header)) and is_from(request.scope, self._trusted):
             return named.lower()
         return self.bundle.sites[self.site(request)].jurisdiction
 
@@ -154,4 +154,7 @@ def idempotency_key(text: str | None) -> str:
 
 def decode(body: bytes, kind: type[T]) -> T:
     """Decode JSON strictly into `kind`. Raises msgspec.DecodeError, which names the place and never the value."""
-    return msgspec.json.decode(body, type=kind)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except UnicodeDecodeError:
+        raise Malformed("The body is not UTF-8 text.") from None
