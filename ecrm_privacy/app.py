@@ -321,7 +321,15 @@ async def _again(name: str, every_s: float, run: Callable[[], Awaitable[object]]
 async def _upkeep(house: House) -> None:
     """What is done by age: replies and tokens go, and the register of pseudonyms is mixed."""
     async with house.pools.house.acquire() as conn:
-        for effect in (*delivery.forget_old(), *vault.mix()):
+        for effect in delivery.forget_old():
+            await effect.run(conn)
+    await mix_register(house)
+
+
+async def mix_register(house: House) -> None:
+    """Take from the register of pseudonyms the order in which it was written. Raises Unavailable while it is in use."""
+    async with house.pools.house.acquire() as conn:
+        for effect in vault.mix():  # one by one: whoever holds two tables alone is in everybody's way
             await effect.run(conn)
 
 

@@ -5,7 +5,7 @@ import importlib
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import URLError
@@ -15,7 +15,17 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ecrm_privacy import shipped
-from ecrm_privacy.app import House, activate, open_house, opener, passwords, read_policy, signer, site_signals
+from ecrm_privacy.app import (
+    House,
+    activate,
+    mix_register,
+    open_house,
+    opener,
+    passwords,
+    read_policy,
+    signer,
+    site_signals,
+)
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
@@ -24,7 +34,7 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.errors import Failure, KeyFileRefused, StartRefused, Tampered
+from ecrm_privacy.errors import Failure, KeyFileRefused, StartRefused, Tampered, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
 from ecrm_privacy.ledger.receipt import verify_receipt
@@ -34,7 +44,6 @@ from ecrm_privacy.policy.diff import diff
 from ecrm_privacy.policy.load import load
 from ecrm_privacy.policy.store import active_hash
 from ecrm_privacy.processes import database, serve
-from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.keyring import Keyring
 
 T = TypeVar("T")
@@ -311,9 +320,8 @@ async def take_file(house: House, kind: str, path: Path, mapping: Path | None, *
         report = await run_import(path, found, mapping, house.pools.house.acquire, progress, dry_run=dry_run)
     if not dry_run:
         await house.runner.drain()
-        async with house.pools.house.acquire() as conn, conn.transaction():
-            for effect in vault.mix():
-                await effect.run(conn)
+        with suppress(Unavailable):  # somebody is at work in it: then it is mixed within the hour, like all else
+            await mix_register(house)
     return report
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,9 @@ TEMPLATES, STATIC = HERE / "templates", HERE / "static"
 ACQUIRE_S = 10.0
 """How long a job or an import waits for a connection; nobody waits for them."""
 ATTEMPTS_MOST = 8
-LEARN_EVERY_S, PUBLISH_EVERY_S = 900.0, 60.0
+LEARN_EVERY_S, PUBLISH_EVERY_S, MIX_EVERY_S = 900.0, 60.0, 3600.0
+BEFORE_START, OVERLAP = timedelta(days=1), timedelta(minutes=10)
+"""How far mixing goes back: at the first time, for what was not mixed before a stop; always, for clocks that differ."""
 
 Progress = Callable[[int, int], None]
 
@@ -95,12 +98,16 @@ def plugin(
         sections=outage.LastKnown(partial(_sections, pools.guest.acquire)),
         panel=config.demo,
     )
-    learning = Learning(patient, config.k_people)
+    learning, mixing = Learning(patient, config.k_people), Mixing(patient)
     return Plugin(
         route_handlers=_handlers(engine, config),
         holders=(HOLDER,),
         importers=_importers(Intake(admit, patient), patient, customer, hallway),
-        jobs=(Job("learn", LEARN_EVERY_S, learning.learn), Job("publish", PUBLISH_EVERY_S, learning.publish)),
+        jobs=(
+            Job("learn", LEARN_EVERY_S, learning.learn),
+            Job("publish", PUBLISH_EVERY_S, learning.publish),
+            Job("mix", MIX_EVERY_S, mixing.mix),
+        ),
         static=(STATIC,),
         learn=learning.report,
         verify=learning.verify,
@@ -170,6 +177,22 @@ HOLDER = Holder(
     unlearn=affinity.unlearn_some,
     relearn=affinity.relearn_some,
 )
+
+
+class Mixing:
+    """Takes from behaviour, again and again, the order in which it arrived: a dump could be joined by it."""
+
+    def __init__(self, acquire: Acquire) -> None:
+        self._acquire = acquire
+        self._since = datetime.now(UTC) - BEFORE_START
+
+    async def mix(self) -> None:
+        """Mix what came since the last time. Raises Unavailable while it is in use; the next time makes up for it."""
+        began = datetime.now(UTC)
+        async with self._acquire() as conn:
+            await keeping.mix(conn, self._since - OVERLAP)
+            await affinity.mix(conn)
+        self._since = began
 
 
 # learning -------------------------------------------------------------------------------------------------------------

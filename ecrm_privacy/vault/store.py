@@ -174,23 +174,12 @@ def register(pseudonyms: Sequence[Pseudonym], category: Category) -> Effect:
 
 
 def mix() -> tuple[Effect, Effect]:
-    """Write the register anew in the order of its random names.
+    """Write the register anew in the order of its random names; each is a transaction of its own.
 
     Rows of one answer stand at the same place in several tables until then, and a dump keeps that order: so a dump
-    could be joined by it. Runs after imports and once a day.
+    could be joined by it. Runs after imports and every hour. Fails with LockNotAvailable where it would have to wait.
     """
-    return (
-        Query(
-            "update ecrm.pseudonym p set category = p.category"
-            " from (select pseudonym from ecrm.pseudonym order by pseudonym for update) o"
-            " where o.pseudonym = p.pseudonym"
-        ),
-        Query(
-            "update ecrm.pseudonym_use u set purpose = u.purpose"
-            " from (select pseudonym, purpose from ecrm.pseudonym_use order by pseudonym, purpose for update) o"
-            " where (o.pseudonym, o.purpose) = (u.pseudonym, u.purpose)"
-        ),
-    )
+    return Query("call ecrm.mix('pseudonym')"), Query("call ecrm.mix('pseudonym_use')")
 
 
 def insert_uses(pseudonyms: Sequence[Pseudonym], purposes: Sequence[Purpose]) -> Effect:

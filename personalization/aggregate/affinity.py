@@ -127,6 +127,11 @@ async def publish(conn: Conn, k_people: int) -> int:
     return result.changed if result else 0
 
 
+async def mix(conn: Conn) -> None:
+    """Take from the contributions the order in which they were learned, which a dump would show."""
+    await store.mix().run(conn)
+
+
 async def rebuild(conn: Conn) -> None:
     """Count anew from the contributions, which say what was learned from whom."""
     async with conn.transaction():

@@ -205,6 +205,11 @@ def settle(pseudonyms: Sequence[Pseudonym], items_most: int) -> Query[Settled]:
     )
 
 
+def mix() -> Query[None]:
+    """Write the contributions anew in the order of their random names; see the migration."""
+    return Query("call engine.mix('contribution', null)")
+
+
 def clear() -> tuple[Query[None], ...]:
     """Forget all counts, but not whose they were."""
     return (Query("delete from engine.item_pair"), Query("delete from engine.item_count"))

@@ -1,6 +1,7 @@
 """What is kept about a person, for that person: everything under their pseudonyms, and its end."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,6 +26,11 @@ async def export(conn: Conn, pseudonyms: Sequence[Pseudonym]) -> dict[str, Any] 
 async def forget_some(conn: Conn, pseudonyms: Sequence[Pseudonym], most: int) -> bool:
     """Delete at most `most` events of `pseudonyms`; True when none is left."""
     return await store.forget(list(pseudonyms), most).run(conn) < most
+
+
+async def mix(conn: Conn, newer_than: datetime) -> None:
+    """Take from the events since `newer_than` the order in which they arrived, which a dump would show."""
+    await store.mix(newer_than).run(conn)
 
 
 def _without_nothing(row: msgspec.Struct) -> dict[str, Any]:

@@ -155,3 +155,8 @@ def set_stock(items: Sequence[str], stock: Sequence[int]) -> Query[None]:
         """,
         (items, stock),
     )
+
+
+def mix(newer_than: datetime) -> Query[None]:
+    """Write the events since `newer_than` anew in the order of their random names; see the migration."""
+    return Query("call engine.mix('event', $1)", (newer_than,))

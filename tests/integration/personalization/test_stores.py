@@ -35,6 +35,8 @@ OF_THE_GUEST: list[Query[Any]] = [
     aggregate.publish(20, 1.0, 3),
     *aggregate.clear(),
     *aggregate.recount(),
+    collect.mix(datetime(2026, 1, 1, tzinfo=UTC)),
+    aggregate.mix(),
     interact.behaviour([NAME], 3),
     interact.shelves(["tea"], 20, 3),
 ]
