@@ -188,7 +188,9 @@ class ConsentDesk:
             speaker = SubjectView(SubjectId(uuid4()))
             token = secrets.token_urlsafe(32)
             effects.append(store.open_session(hash_token(token), speaker.subject, None))
-        after = apply(speaker, made, gpc=signals.gpc) if speaker else None
+        # A shop's server that passes no signal on says nothing about it; only a browser can say that it is off.
+        gpc = signals.gpc if caller.customer_index is None else (signals.gpc or None)
+        after = apply(speaker, made, gpc=gpc) if speaker else None
         if after is not None and after.regime is None:
             after = msgspec.structs.replace(after, regime=signals.regime)
         signed_in = standing.account is not None

@@ -106,7 +106,9 @@ async def answer_elsewhere(
     if (await desk.standing(subject)).account is None:
         raise NotKnown
     signals = signals_of(request, hallway)
-    taken = await desk.take(subject, decode(body, Said), signals, where, idempotency_key=key, body=body)
+    said = decode(body, Said)
+    about = (subject.customer_index or b"") + body  # the same words about somebody else are another act
+    taken = await desk.take(subject, said, signals, where, idempotency_key=key, body=about)
     url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
     reply = AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url)
     return Response(reply, status_code=201)
