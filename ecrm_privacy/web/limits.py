@@ -115,6 +115,13 @@ def client_address(scope: Mapping[str, Any], trusted: Sequence[Network] = ()) ->
     return str(nearest)
 
 
+def is_from(scope: Mapping[str, Any], trusted: Sequence[Network]) -> bool:
+    """Whether the peer itself is a trusted proxy: nobody else's forwarded headers are believed."""
+    peer = scope.get("client")
+    nearest = _address(peer[0]) if peer else None
+    return nearest is not None and _within(nearest, trusted)
+
+
 def address_group(address: str) -> bytes | str:
     """Return what shares a rate: an IPv4 address, or the /64 that an IPv6 one is in."""
     parsed = _address(address)
