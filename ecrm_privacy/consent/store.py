@@ -90,9 +90,14 @@ def close_session(token_hash: bytes) -> Effect:
 
 
 def use_token(token_mac: bytes, expires: datetime) -> Effect:
-    """Mark a sign-in token as used; a second use touches no row."""
+    """Mark a sign-in token as used; a second use touches no row.
+
+    Kept to the end of an hour: a dump keeps the order of rows, and would tell by this one when each session began.
+    """
     return Query(
-        "insert into ecrm.token_used (token_mac, expires) values ($1, $2) on conflict do nothing", (token_mac, expires)
+        "insert into ecrm.token_used (token_mac, expires) values ($1, date_trunc('hour', $2::timestamptz)"
+        " + interval '1 hour') on conflict do nothing",
+        (token_mac, expires),
     )
 
 
