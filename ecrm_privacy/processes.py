@@ -152,7 +152,8 @@ def _spawn(work: Work) -> subprocess.Popen[bytes]:
 
 def _wait_ready(config: Config, workers: list[subprocess.Popen[bytes]], stopping: _Stopping) -> bool:
     """Wait until a worker answers; False when asked to stop, StartRefused when every worker ended instead."""
-    request = f"GET /health/ready HTTP/1.1\r\nHost: {config.host}:{config.port}\r\nConnection: close\r\n\r\n".encode()
+    # Not /health/ready: a job that failed for good, say, must not keep us from watching over the workers.
+    request = f"GET /health/live HTTP/1.1\r\nHost: {config.host}:{config.port}\r\nConnection: close\r\n\r\n".encode()
     while not stopping.asked:
         if all(worker.poll() is not None for worker in workers):
             raise StartRefused("the service ended before it could answer; the lines above say why")
