@@ -135,6 +135,8 @@ class RightsDesk:
         made = msgspec.structs.replace(made, status="fulfilled")
         sealed = reply.seal(msgspec.json.encode(made))
         async with self._acquire() as conn, conn.transaction():
+            if await store.keep(subject).first(conn) is None:  # erased meanwhile: then nothing may name it again
+                raise NotKnown
             for effect in delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, None):
                 await effect.run(conn)
             await store.open_request(made.request_id, subject, right, made.status, made.expected_by).run(conn)

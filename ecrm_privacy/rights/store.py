@@ -28,6 +28,12 @@ def behind(token_hash: bytes | None, customer_index: bytes | None) -> Query[Behi
     )
 
 
+class SeenRow(msgspec.Struct, frozen=True):
+    """A subject's newest entry."""
+
+    leaf_index: int
+
+
 class RequestRow(msgspec.Struct, frozen=True):
     """A request; `subject` is None once an erasure took the link."""
 
@@ -69,6 +75,11 @@ def open_request(
         " values ($1, $2, $3, $4, current_date, $5, $6) on conflict do nothing",
         (request_id, subject, kind, status, expected_by, certificate),
     )
+
+
+def keep(subject: UUID) -> Query[SeenRow]:
+    """Keep a subject from being erased until the transaction ends; no row: it is gone already."""
+    return Query("select leaf_index from ecrm.subject_state where subject = $1 for no key update", (subject,), SeenRow)
 
 
 def close_request(request_id: UUID, status: str, certificate: str | None) -> Effect:
@@ -166,12 +177,6 @@ def destroy_sessions(subject: UUID) -> Sequence[Effect]:
         Query("update ecrm.session set browser = null where browser = $1", (subject,)),
         Query("update ecrm.session set account = null where account = $1", (subject,)),
     )
-
-
-class SeenRow(msgspec.Struct, frozen=True):
-    """A subject's newest entry."""
-
-    leaf_index: int
 
 
 def seen(subject: UUID) -> Query[SeenRow]:
