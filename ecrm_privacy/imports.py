@@ -130,6 +130,8 @@ def _first(made: Mapping[str, Any], field: str, seen: set[Any]) -> bool:
 def _cause(message: str) -> str:
     """A decoder's message, without any value."""
     words, _, place = message.partition(" - at ")
+    if words.startswith("Object contains unknown field"):  # without a header line, that name is somebody's data
+        words = "a field that is not known (is the first line the names of the columns?)"
     if words.startswith("Invalid"):
         words = "not one of the allowed words"
     if " matching regex" in words:
