@@ -69,8 +69,9 @@ def follow(
     for category, document in standing.bundle.categories.items():
         if not document.behavioural:
             continue
-        now = uses(standing, after, category)
-        was = uses(standing, before, category) if before and before.regime else frozenset()
+        looked_up = _looked_up(standing, category)
+        now = uses(standing, after, category) & looked_up
+        was = uses(standing, before, category) & looked_up if before and before.regime else frozenset()
         if not opened.get(category):
             if now:
                 key, wrapped = keys.new(keyring, after.subject, category)
@@ -85,6 +86,17 @@ def follow(
         effects += (vault.register(names, category), vault.insert_uses(names, sorted(now)))
         effects += _owed(names, was, now, document.retention.after_withdrawal_days)
     return Access(opened[EVIDENCE][0], tuple(effects), tuple(closing))
+
+
+def _looked_up(standing: Standing, category: Category) -> frozenset[Purpose]:
+    """Return the purposes for which history of `category` is found by pseudonym alone: it is kept, or counted.
+
+    Pages ask the gate. A row for any further purpose would serve nobody, and show whoever has a dump, beside what
+    each subject said, who a pseudonym may be.
+    """
+    bundle = standing.bundle
+    taken = (event.purpose for event in bundle.events.values() if event.category == category)
+    return frozenset((bundle.categories[category].kept_under, CONTRIBUTE, *taken))
 
 
 def _owed(
