@@ -1,19 +1,19 @@
 """`ecrm import`: files in, line by line, resumable, and shuffled.
 
 A file is read once and checked; bad lines are reported by number and cause, never by content. The good ones are taken
-in the order of a permutation whose seed the job remembers: rows that belong together in several tables must not stand
-at the same place in each. An import that was interrupted goes on where it was; every step may run twice.
+in the order of a permutation: rows that belong together in several tables must not stand at the same place in each. It
+follows from the lines and a secret, so that an import that was interrupted goes on where it was, and whoever has the
+tables alone can neither put the lines in order again nor try whether they were certain ones. Every step may run twice.
 """
 
 import csv
 import gzip
+import hmac
 import io
 import random
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -145,19 +145,23 @@ async def run(
     mapping_file: Path | None,
     acquire: Callable[[], AbstractAsyncContextManager[Conn]],
     progress: Callable[[int, int], None],
+    secret: bytes,
     *,
     dry_run: bool = False,
 ) -> Report:
-    """Take a file in. `progress(done, total)` is called after each batch. With `dry_run` nothing is changed."""
+    """Take a file in. `progress(done, total)` is called after each batch. With `dry_run` nothing is changed.
+
+    `secret` (of any length, and the same each time) names the import and gives its order.
+    """
     mapping = read_mapping(mapping_file) if mapping_file else None
     good, report = read(path, importer, mapping)
     if dry_run:
         report.outcomes["would be taken"] = len(good)
         return report
-    import_id = sha256(importer.kind.encode() + b"\n" + b"\n".join(good)).digest()
+    import_id = hmac.digest(secret, b"\n".join((b"import/v1", importer.kind.encode(), *good)), "sha256")
     async with acquire() as conn:
         before = await delivery.import_job(import_id).first(conn)
-    seed = before.seed if before else secrets.token_bytes(32)
+    seed = hmac.digest(secret, b"order/v1" + import_id, "sha256")
     counts = Counter(msgspec.json.decode(before.report, type=dict[str, int]) if before else {})
     done = report.resumed_at = before.done if before else 0
     random.Random(seed).shuffle(good)  # noqa: S311 -- the seed is secret; the order need only look like none
@@ -168,7 +172,7 @@ async def run(
         done += len(batch)
         async with acquire() as conn:
             report_text = msgspec.json.encode(dict(counts)).decode()
-            await delivery.note_import(import_id, importer.kind, seed, done, report_text).run(conn)
+            await delivery.note_import(import_id, importer.kind, done, report_text).run(conn)
         progress(done, len(good))
     report.outcomes |= counts
     return report

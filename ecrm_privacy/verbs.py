@@ -317,7 +317,8 @@ async def take_file(house: House, kind: str, path: Path, mapping: Path | None, *
     if found is None:
         raise StartRefused(f"no plugin takes {kind} in: name it in ECRM_PLUGINS")
     with bar(kind) as progress:
-        report = await run_import(path, found, mapping, house.pools.house.acquire, progress, dry_run=dry_run)
+        secret = house.keyring.derive("imports/order")
+        report = await run_import(path, found, mapping, house.pools.house.acquire, progress, secret, dry_run=dry_run)
     if not dry_run:
         await house.runner.drain()
         with suppress(Unavailable):  # somebody is at work in it: then it is mixed within the hour, like all else

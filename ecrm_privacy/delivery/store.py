@@ -112,22 +112,21 @@ def keep_reply(key_mac: bytes, body_mac: bytes, sealed: bytes, leaf_index: objec
 
 
 class ImportRow(msgspec.Struct, frozen=True):
-    """An import that was begun: the seed of its order, how far it is, and what became of the lines so far (JSON)."""
+    """An import that was begun: how far it is, and what became of the lines so far (JSON)."""
 
-    seed: bytes
     done: int
     report: str
 
 
 def import_job(import_id: bytes) -> Query[ImportRow]:
     """Find an import by what it reads."""
-    return Query("select seed, done, report from ecrm.import_job where import_id = $1", (import_id,), ImportRow)
+    return Query("select done, report from ecrm.import_job where import_id = $1", (import_id,), ImportRow)
 
 
-def note_import(import_id: bytes, kind: str, seed: bytes, done: int, report: str) -> Effect:
+def note_import(import_id: bytes, kind: str, done: int, report: str) -> Effect:
     """Remember how far an import is."""
     return Query(
-        "insert into ecrm.import_job (import_id, kind, seed, done, report) values ($1, $2, $3, $4, $5)"
+        "insert into ecrm.import_job (import_id, kind, done, report) values ($1, $2, $3, $4)"
         " on conflict (import_id) do update set done = excluded.done, report = excluded.report",
-        (import_id, kind, seed, done, report),
+        (import_id, kind, done, report),
     )
