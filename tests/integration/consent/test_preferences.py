@@ -1,0 +1,122 @@
+"""The preferences page with scripts off: every answer and every right is a button of a plain form."""
+
+import pytest
+
+from ecrm_privacy.consent.desk import hash_token
+from tests.houses import CHOICE, SESSION, Opened, everything
+from tests.integration.consent.forms import buttons, press
+from tests.unit.policy.policies import SHIPPED
+
+pytestmark = pytest.mark.anyio
+
+CHOOSABLE = [name for name, purpose in SHIPPED.purposes.items() if not purpose.required]
+
+
+async def test_every_permission_has_its_button(opened: Opened) -> None:
+    """Each purpose, channel and recipient that takes an answer, each once, and none that is required."""
+    page = await opened.browser().http.get("/preferences")
+    offered = [button.name for button in buttons(page) if button.name.startswith("answer.")]
+    own = []
+    for name in CHOOSABLE:
+        purpose = SHIPPED.purposes[name]
+        own.append(f"answer.{name}")
+        own += [f"answer.{name}/{channel}" for channel in purpose.channels if channel in purpose.own_yes]
+        own += [f"answer.{name}//{recipient}" for recipient in purpose.recipients if recipient in purpose.own_yes]
+    assert sorted(offered) == sorted(own)
+
+
+async def test_no_then_yes_then_no_again(opened: Opened) -> None:
+    """Each press is one answer, and the page that comes back says how it stands."""
+    browser = opened.browser()
+    page = await press(browser, await browser.http.get("/preferences"), "method", "refuse_all")
+    assert page.status_code == 200 and set(browser.cookies) == {CHOICE}
+    assert await browser.allowed() == {"order"}
+    page = await press(browser, page, "answer.remember", "given")
+    assert SESSION in browser.cookies and await browser.allowed() == {"order", "remember"}
+    page = await press(browser, page, "answer.offers", "given")
+    page = await press(browser, page, "answer.offers/post", "given")
+    assert await browser.allowed() == {"order", "remember", "offers", "offers/post"}
+    page = await press(browser, page, "answer.remember", "withdrawn")
+    assert await browser.allowed() == {"order", "offers", "offers/post"}
+    assert "/receipts/" in page.text
+
+
+async def test_accept_all_is_one_press(opened: Opened) -> None:
+    """It opens every purpose, and neither a recipient nor a channel that needs its own yes."""
+    browser = opened.browser()
+    await press(browser, await browser.http.get("/preferences"), "method", "accept_all")
+    assert await browser.allowed() == {"order", "advertise//ad-network", *CHOOSABLE}
+
+
+async def test_undo_takes_one_answer_back(opened: Opened) -> None:
+    """The way back is as short as the way there."""
+    browser = opened.browser()
+    page = await press(browser, await browser.http.get("/preferences"), "answer.remember", "given")
+    page = await press(browser, page, "method", "undo")
+    assert "remember" not in await browser.allowed()
+    await press(browser, page, "method", "undo")
+    assert "remember" in await browser.allowed()
+
+
+async def test_a_press_that_is_repeated_is_one_answer(opened: Opened) -> None:
+    """Reloading the page that a press brought sends the same form again."""
+    browser = opened.browser()
+    page = await browser.http.get("/preferences")
+    await press(browser, page, "answer.remember", "given")
+    async with opened.as_admin() as admin:
+        size = await admin.fetchval("select tree_size from ecrm.ledger_head")
+        await press(browser, page, "answer.remember", "given")
+        assert await admin.fetchval("select tree_size from ecrm.ledger_head") == size
+        await press(browser, page, "answer.personalize", "given")
+        assert await admin.fetchval("select tree_size from ecrm.ledger_head") == size + 1
+
+
+async def test_a_form_of_a_shops_page_leads_back_there_and_nowhere_else(opened: Opened) -> None:
+    """`return_to` stays on this site."""
+    for wish, way in (
+        ("/tea?page=2", "/tea?page=2"),
+        ("//evil.example", "/preferences"),
+        ("https://e.example", "/preferences"),
+    ):
+        browser = opened.browser()
+        sent = {
+            "notice": "shop@1",
+            "method": "refuse_all",
+            "return_to": wish,
+            "idempotency_key": "k" * 20 + str(len(wish)),
+        }
+        reply = await browser.http.post("/v1/answers", data=sent)
+        assert (reply.status_code, reply.headers["location"]) == (303, way)
+        assert CHOICE in browser.cookies
+
+
+async def test_a_copy_of_everything_and_then_an_end(opened: Opened, number: str) -> None:
+    """Both rights are buttons; after the second one nothing is left but the request, whose name was shown."""
+    browser = opened.browser()
+    await browser.sign_in(number)
+    page = await press(browser, await browser.http.get("/preferences"), "answer.remember", "given")
+    reply = await press(browser, page, "right", "access")
+    assert reply.status_code == 303
+    copy = await browser.http.get(reply.headers["location"])
+    assert copy.status_code == 200 and "remember" in copy.text
+    gone = await press(browser, page, "right", "erasure")
+    assert gone.status_code == 200 and browser.cookies == {}
+    await opened.settle()
+    assert (await browser.http.get(reply.headers["location"])).status_code == 404
+    link = gone.text.partition('href="/requests/')[2].partition('"')[0]
+    assert (await browser.http.get(f"/requests/{link}")).status_code == 200
+
+
+async def test_forgetting_this_browser_is_a_button(opened: Opened) -> None:
+    """No cookie is left, and no row of the subject that only it could reach."""
+    browser = opened.browser()
+    page = await press(browser, await browser.http.get("/preferences"), "answer.remember", "given")
+    forget = next(button for button in buttons(page) if button.action == "/preferences/forget")
+    async with opened.as_admin() as admin:
+        cookie = hash_token(browser.cookies[SESSION])
+        subject = await admin.fetchval("select browser from ecrm.session where token_hash = $1", cookie)
+        assert (await press(browser, page, forget.name, forget.value)).status_code == 200
+        await opened.settle()
+        assert str(subject) not in str(await everything(admin))
+    assert browser.cookies == {}
+    assert await browser.allowed() == {"order", "measure"}
