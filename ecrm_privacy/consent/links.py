@@ -17,7 +17,7 @@ from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import held
 from ecrm_privacy.consent.answer import CLOSED_BY_ANSWER, Said, SaidAnswer, answer_due, apply, changes, choice_after
 from ecrm_privacy.consent.desk import ATTEMPTS_MAX, ConsentDesk, Where, hash_token
-from ecrm_privacy.consent.standing import PermissionRow, Standing, SubjectView, find, permissions, purpose_rule
+from ecrm_privacy.consent.standing import PermissionRow, Standing, SubjectView, find, permissions, purpose_rule, uses
 from ecrm_privacy.errors import TokenRefused, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import EntryRefused, StaleSubject
@@ -119,7 +119,11 @@ class Links:
         )
 
     def _hand_over(self, standing: Standing, signals: Signals) -> tuple[Sequence[SubjectKey], list[Effect]]:
-        """Give the account the browser's keys of what both allow to be kept, by an explicit yes of each."""
+        """Give the account the browser's keys of what both allow to be kept, by an explicit yes of each.
+
+        History joins only where the account would use it for nothing that the browser had closed to it: from then on it
+        serves what the account allows, the counts too.
+        """
         account, browser = standing.account, standing.browser
         if account is None or browser is None:
             return (), []
@@ -129,6 +133,8 @@ class Links:
         for category, found in held(self._desk.keyring, browser).items():
             document = standing.bundle.categories[category]
             if not document.behavioural or not _both_permit(standing, document.kept_under, signals):
+                continue
+            if not uses(standing, account, category) <= uses(standing, browser, category):
                 continue
             for key in found:
                 versions[category] = versions.get(category, 0) + 1
