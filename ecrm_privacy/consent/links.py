@@ -127,6 +127,7 @@ class Links:
         account, browser = standing.account, standing.browser
         if account is None or browser is None:
             return (), []
+        told = msgspec.structs.replace(browser, regime=browser.regime or signals.regime)
         given: list[SubjectKey] = []
         effects: list[Effect] = []
         versions = {row.category: row.version for row in sorted(account.keys, key=lambda row: row.version)}
@@ -134,7 +135,7 @@ class Links:
             document = standing.bundle.categories[category]
             if not document.behavioural or not _both_permit(standing, document.kept_under, signals):
                 continue
-            if not uses(standing, account, category) <= uses(standing, browser, category):
+            if not uses(standing, account, category) <= uses(standing, told, category):
                 continue
             for key in found:
                 versions[category] = versions.get(category, 0) + 1
