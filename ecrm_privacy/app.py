@@ -19,6 +19,7 @@ from litestar import Litestar
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
@@ -378,6 +379,21 @@ def _given(value: Any) -> Provide:
     return Provide(provide, sync_to_thread=False)
 
 
+def one_by_one(app: Litestar) -> Litestar:
+    """Let each handler's dependencies be made one after the other, in an order that is always the same.
+
+    The framework starts a task for each of those that need nothing of each other; none of ours ever waits, so the tasks
+    cost a quarter of a slot's time and bring nothing (benchmarks: served).
+    """
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, asked in route.route_handler_map.values():
+                asked.dependency_batches = [
+                    {one} for batch in asked.dependency_batches for one in sorted(batch, key=lambda made: made.key)
+                ]
+    return app
+
+
 def build_app(house: House) -> Edges:
     """Make the application of one worker, inside its edges."""
     dependencies = {field: _given(getattr(house, field)) for field in House.__struct_fields__}
@@ -401,7 +417,7 @@ def build_app(house: House) -> Edges:
         logging_config=None,
     )
     return Edges(
-        app,
+        one_by_one(app),
         own_origin=house.config.origin,
         site_origins=house.hallway.site_origins,
         https=house.config.is_https,

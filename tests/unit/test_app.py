@@ -1,0 +1,51 @@
+"""How the application is put together, where no database is needed."""
+
+from typing import Any
+
+from litestar import Litestar, get
+from litestar.di import NamedDependency, Provide
+from litestar.routes import HTTPRoute
+from litestar.testing import TestClient
+
+from ecrm_privacy.app import one_by_one
+
+
+def _made(word: str) -> Provide:
+    return Provide(lambda: word, sync_to_thread=False)
+
+
+def _of_word(word: NamedDependency[str]) -> str:
+    return f"of {word}"
+
+
+@get("/")
+async def _said(word: NamedDependency[str], other: NamedDependency[str], later: NamedDependency[str]) -> dict[str, str]:
+    return {"word": word, "other": other, "later": later}
+
+
+def _app() -> Litestar:
+    later = Provide(_of_word, sync_to_thread=False)
+    return Litestar([_said], dependencies={"word": _made("word"), "other": _made("other"), "later": later})
+
+
+def _batches(app: Litestar) -> list[list[str]]:
+    models: list[Any] = [
+        asked
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and route.path == "/"
+        for method, (_, asked) in route.route_handler_map.items()
+        if method == "GET"
+    ]
+    return [sorted(made.key for made in batch) for asked in models for batch in asked.dependency_batches]
+
+
+def test_dependencies_are_made_one_by_one() -> None:
+    """No task is started to make what never waits, and what needs another comes after it."""
+    assert _batches(_app()) == [["other", "word"], ["later"]]
+    assert _batches(one_by_one(_app())) == [["other"], ["word"], ["later"]]
+
+
+def test_handlers_get_what_they_asked_for() -> None:
+    """What is made one by one is what was asked for."""
+    with TestClient(one_by_one(_app())) as client:
+        assert client.get("/").json() == {"word": "word", "other": "other", "later": "of word"}
