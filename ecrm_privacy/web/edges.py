@@ -189,6 +189,7 @@ class _Answer:
         """Return the response's own headers and those of its class."""
         dressed: list[Header] = []
         caching: Header | None = None
+        place = self._place
         is_page = has_policy = sets_cookie = False
         vary = b""
         for sent_name, value in headers:
@@ -205,10 +206,15 @@ class _Answer:
             elif name == b"vary":
                 vary = vary + b", " + value if vary else value
                 continue
+            elif name == b"cross-origin-resource-policy":
+                place = (name, value)
+                continue
+            elif name == b"access-control-allow-origin" and self._site is not None:
+                continue  # the site's own follows; with two of them browsers load nothing
             dressed.append((name, value))
         of_class = self._edges._page if is_page else self._edges._data
         dressed.extend(of_class[1:] if has_policy else of_class)
-        dressed.append(self._place)
+        dressed.append(place)
         if caching is None or sets_cookie:  # what sets a cookie belongs to one person, whatever its handler thought
             caching = NO_STORE
             vary = _with(vary, b"Cookie")
