@@ -40,8 +40,9 @@ OUTAGES: tuple[type[Exception], ...] = (
 """What a moment later may succeed: the server away, starting, full or demoted; a lock or a race lost; time run out."""
 NO_CONNECTION: tuple[type[Exception], ...] = (
     *OUTAGES, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,  # the server's farewell came between two statements and the driver lost its place
 )  # fmt: skip
-"""What keeps a connection from being made at all."""
+"""What keeps a connection from being made at all, or from being looked at."""
 MOVED: tuple[type[Exception], ...] = (asyncpg.ReadOnlySQLTransactionError, asyncpg.AdminShutdownError)
 """What says that the primary is elsewhere now: every connection of the pool is replaced."""
 
@@ -213,7 +214,7 @@ async def connect(address: Address, role: str, password: str) -> asyncpg.Connect
         await check(conn)
     except BaseException as failure:
         conn.terminate()
-        if isinstance(failure, OUTAGES):
+        if isinstance(failure, NO_CONNECTION):
             raise Unavailable("the database went away") from failure
         raise
     return conn
