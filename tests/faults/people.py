@@ -114,7 +114,7 @@ class Browser:
 
     async def _answer(self, answers: dict[str, str], method: str = "save") -> None:
         number = self._town.oracle.number()
-        subject = self.subject or (f"{self.name}/{number}" if "given" in answers.values() else "")
+        subject = self.subject or (f"{self.name}/{self._key()}" if "given" in answers.values() else "")
         said = [{"purpose": purpose, "answer": answer} for purpose, answer in answers.items()]
         body = msgspec.json.encode({"notice": NOTICE, "answers": said, "method": method})
         sent = Sent(number, "answer", self.name, subject, self._key(), answers, body.decode())
