@@ -167,3 +167,14 @@ def test_global_privacy_control_is_named_and_kept(visit: Visit) -> None:
     expect(visitor.banner).to_contain_text("sell or share")
     visitor.press("accept_all")
     assert visitor.page.evaluate("ecrm.allowed('personalize')")
+
+
+def test_what_stands_beside_the_page_stays_free(visit: Visit, scripts: bool) -> None:
+    """On a wide screen the banner stands in the shop's column and covers nothing of the panel beside it."""
+    visitor = visit(scripts=scripts, viewport=DESK)
+    visitor.page.goto("/")
+    banner = (visitor.banner.locator("section") if scripts else visitor.banner).bounding_box()
+    panel = visitor.page.locator(".gate").bounding_box()
+    assert banner
+    assert panel
+    assert banner["x"] + banner["width"] <= panel["x"]

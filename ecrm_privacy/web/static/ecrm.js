@@ -5,13 +5,14 @@ const here = new URL(import.meta.url);
 const root = document.documentElement;
 
 const CSS = `
-:host { position: fixed; z-index: 2147483000; inset: auto 0 0; pointer-events: none;
+:host { position: fixed; z-index: 2147483000; inset: auto 0 0; padding-inline-end: var(--ecrm-aside, 0);
+  pointer-events: none;
   --surface: var(--ecrm-surface, Canvas); --ink: var(--ecrm-ink, CanvasText); --edge: var(--ecrm-edge, GrayText);
   --accent: var(--ecrm-accent, CanvasText); --sunken: var(--ecrm-sunken, #8882);
   --radius: var(--ecrm-radius, 4px); --pad: clamp(1rem, 4vw, 1.5rem); }
 * { box-sizing: border-box; margin: 0; padding: 0; font: inherit; }
 section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 1rem, 52rem); max-block-size: 85vh;
-  overflow: auto; margin: 0 auto .5rem; padding: var(--pad); border: 1px solid var(--edge); border-radius: var(--radius);
+  overflow: auto; scroll-padding-block-end: 6rem; margin: 0 auto .5rem; padding: var(--pad); border: 1px solid var(--edge); border-radius: var(--radius);
   background: var(--surface); color: var(--ink); box-shadow: 0 8px 24px #0003; text-align: start;
   font: 1rem/1.5 var(--ecrm-sans, system-ui, sans-serif); }
 h2, h3 { font: 500 1.25rem/1.2 var(--ecrm-serif, serif); }
