@@ -19,6 +19,7 @@ from ecrm_privacy.policy.compile import permission_need
 from ecrm_privacy.policy.decide import NO
 from ecrm_privacy.policy.documents import Rule
 from ecrm_privacy.vault import keys
+from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import IndexKind
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vocabulary import Category, NoticeVersion, Pseudonym, SubjectId
@@ -82,6 +83,19 @@ class Meeting:
         opened = (keys.unwrap(self.house.keyring, view.subject, r.category, r.version, r.wrapped) for r in rows if view)
         return {pseudonym(key) for key in opened}
 
+    async def names_of_account(self) -> set[Pseudonym]:
+        """The names of all history whose keys the account holds now, open or not."""
+        async with self.house.pools.house.acquire() as conn:
+            found = await vault.find_subject(IndexKind.CUSTOMER_NUMBER, self.as_account.customer_index or b"").first(
+                conn
+            )
+            rows = await vault.keys_of([SubjectId(found.subject)]).all(conn) if found else []
+        opened = (
+            keys.unwrap(self.house.keyring, SubjectId(row.subject), Category(row.category), row.version, row.wrapped)
+            for row in rows
+        )
+        return {pseudonym(key) for key in opened}
+
     async def put(self) -> None:
         async with self.opened.as_admin() as admin:
             await scenes.write(admin, scenes.rows_of([view for view in (self.account, self.browser) if view]))
@@ -137,7 +151,7 @@ async def _meet(meeting: Meeting) -> None:
     assert after_elsewhere.rules <= account.rules, "nothing more on other devices"
     assert not {rule.purpose for rule in after_here.rules} & meeting.closed_here(), "nothing that this browser closed"
     assert not after_here.rules & meeting.closed_by_account(), "nothing that the account closed"
-    joined = after_elsewhere.names & meeting.names_of_browser()
+    joined = meeting.names_of_browser() & await meeting.names_of_account()
     assert joined <= browser.names, "only history that the browser had open"
     assert not joined or account.rules & REMEMBER, "and only beside the account's own yes"
 

@@ -147,6 +147,8 @@ async def test_history_joins_nowhere_else(account: str | None, browser: str, ope
     its = await history(opened, this)
     await this.sign_in(number)
     assert its.isdisjoint(await history(opened, device))
+    await device.answer({"remember": "given"})
+    assert its.isdisjoint(await history(opened, device)), "what was apart then is not joined by a later yes"
 
 
 async def test_a_signed_in_no_is_everywhere_at_once(opened: Opened, number: str) -> None:
