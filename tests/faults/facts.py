@@ -33,7 +33,6 @@ class Facts(msgspec.Struct, frozen=True):
     methods: dict[int, str]
     erasures_due: int
     jobs_failed: int
-    events: frozenset[str]
 
     @property
     def tree_size(self) -> int:
@@ -65,7 +64,11 @@ class Bench:
 
     def end_leases(self) -> None:
         """Let the minute be over for which a killed worker holds its job."""
-        asyncio.run(self._execute("update ecrm.job set leased_until = now() where leased_until > now()"))
+        self.execute("update ecrm.job set leased_until = now() where leased_until > now()")
+
+    def execute(self, statement: str) -> None:
+        """Run a statement as the house."""
+        asyncio.run(self._execute(statement))
 
     async def _execute(self, statement: str) -> None:
         conn = await self._connect()
@@ -101,7 +104,6 @@ class Bench:
             await self._methods(conn, first),
             await conn.fetchval(due),
             await conn.fetchval(failed),
-            frozenset(),
         )
 
     async def _methods(self, conn: asyncpg.Connection, first: int) -> dict[int, str]:
