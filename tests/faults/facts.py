@@ -63,12 +63,8 @@ class Bench:
         return asyncio.run(self._read(known, first))
 
     def end_leases(self) -> None:
-        """Let the minute be over for which a killed worker holds its job."""
-        self.execute("update ecrm.job set leased_until = now() where leased_until > now()")
-
-    def execute(self, statement: str) -> None:
-        """Run a statement as the house."""
-        asyncio.run(self._execute(statement))
+        """Let the time be over for which a killed worker holds its job."""
+        asyncio.run(self._execute("update ecrm.job set leased_until = now() where leased_until > now()"))
 
     async def _execute(self, statement: str) -> None:
         conn = await self._connect()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from ecrm_privacy.delivery.jobs import LEASE_S
 from ecrm_privacy.ledger.checkpoint import Checkpoint
 from tests.faults.check import LAWS, Asking, chosen, nothing_that_nobody_asked_for
 from tests.faults.facts import Bench, Facts
@@ -31,8 +32,8 @@ WRITERS = 24
 WARM_S = (0.5, 2.5)
 AFTER_S = 1.5
 SAMPLE = 100
-LEASE_S = 75.0
-"""A little more than the minute for which a killed worker holds its job."""
+DONE_S = LEASE_S + 30.0
+"""A little more than the time for which a killed worker holds its job."""
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -190,7 +191,7 @@ class Run:
 
     def _settled(self, *, last: bool) -> Facts:
         """Read the facts once every erasure is done; in a last round the leases of killed workers run out for real."""
-        deadline = time.monotonic() + (LEASE_S if last else 10.0)
+        deadline = time.monotonic() + (DONE_S if last else 10.0)
         facts = self._read()
         while facts.erasures_due and time.monotonic() < deadline:
             if not last:
