@@ -30,6 +30,7 @@ from ecrm_privacy.consent.desk import ConsentDesk
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
 from ecrm_privacy.consent.receipts import Receipts
+from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.coalesce import Coalescer
 from ecrm_privacy.database.migrate import check_schema
@@ -143,7 +144,10 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         house = await _furnish(config, keyring, pools, writer)
         await _warm_up(house)
         house.runner.start()
-        again = [("upkeep", UPKEEP_S, partial(_upkeep, house))]
+        again: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
+            ("upkeep", UPKEEP_S, partial(_upkeep, house)),
+            ("lapsed", UPKEEP_S, Reconciler(house.desk).lapsed),
+        ]
         again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
         tasks = [asyncio.create_task(_again(*each), name=each[0]) for each in again]
         try:
@@ -304,9 +308,9 @@ def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> Health:
                 row = await delivery.state().first(conn)
         except Failure:
             return "the database does not answer"
-        return f"{row.failed} jobs failed for good" if row and row.failed else None
+        return f"{row.failed} jobs fail again and again" if row and row.failed else None
 
-    return Health({"database": database, "jobs": work})
+    return Health({"database": database}, {"jobs": work})
 
 
 async def _again(name: str, every_s: float, run: Callable[[], Awaitable[object]]) -> None:

@@ -139,6 +139,11 @@ def _cause(message: str) -> str:
     return f"{words}, at {place.strip('`')}" if place else words
 
 
+def order_of(secret: bytes, import_id: bytes) -> bytes:
+    """Return the seed of the order in which an import takes its lines."""
+    return hmac.digest(secret, b"order/v1" + import_id, "sha256")
+
+
 async def run(
     path: Path,
     importer: Importer,
@@ -161,10 +166,11 @@ async def run(
     import_id = hmac.digest(secret, b"\n".join((b"import/v1", importer.kind.encode(), *good)), "sha256")
     async with acquire() as conn:
         before = await delivery.import_job(import_id).first(conn)
-    seed = hmac.digest(secret, b"order/v1" + import_id, "sha256")
     counts = Counter(msgspec.json.decode(before.report, type=dict[str, int]) if before else {})
-    done = report.resumed_at = before.done if before else 0
-    random.Random(seed).shuffle(good)  # noqa: S311 -- the seed is secret; the order need only look like none
+    done = report.resumed_at = before.done if before and before.done < len(good) else 0
+    if not done:
+        counts.clear()
+    random.Random(order_of(secret, import_id)).shuffle(good)  # noqa: S311 -- the seed is secret; the order need only look like none
     decoder = msgspec.json.Decoder(importer.record)
     while done < len(good):
         batch = [decoder.decode(line) for line in good[done : done + BATCH_LINES]]

@@ -30,6 +30,7 @@ from ecrm_privacy.config import Config
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
 from ecrm_privacy.consent.profile import Profile
+from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.pools import HOUSE, connect
@@ -150,6 +151,7 @@ def policy_activate(config: Config, given: Namespace) -> int:
             return 1
         index = await put_in_force(house, new)
         say("in force already" if index is None else f"in force, as entry {index} of the log")
+        say(f"what history may serve changed for {await Reconciler(house.desk).everybody()} people")
         return 0
 
     return in_house(config, put)

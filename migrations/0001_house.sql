@@ -180,9 +180,9 @@ create table ecrm.job (
     due timestamptz not null,
     attempts integer not null default 0,
     leased_until timestamptz,
-    failed text                                               -- set after the last attempt: a dead letter
+    failed text                                               -- what stopped it so often that somebody must look
 );
-create index job_due on ecrm.job (due) where failed is null;
+create index job_due on ecrm.job (due);
 grant select, insert, update, delete on ecrm.rights_request, ecrm.job to ecrm_house;
 
 create table ecrm.import_job (                                -- resumable imports: how far, under which permutation

@@ -71,6 +71,7 @@ as $$
     select e.pseudonym, e.type, e.item_id, e.at, e.quantity, e.amount_minor
     from unnest(pseudonyms) p,
     lateral (select * from event e where e.pseudonym = p order by e.at desc, e.event_id limit most) e
+    where exists (select from ecrm.pseudonym_use u where u.pseudonym = p)      -- closed a moment ago shows nothing
 $$;
 revoke all on function engine.behaviour from public;
 grant execute on function engine.behaviour to ecrm_guest;

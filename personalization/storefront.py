@@ -19,6 +19,7 @@ from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.web.answers import form, local
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.session import open_session
@@ -159,12 +160,14 @@ async def be_person(
 async def be_nobody(
     request: AnyRequest,
     links: NamedDependency[Links],
+    rights: NamedDependency[RightsDesk],
     hallway: NamedDependency[Hallway],
     caller: NamedDependency[Caller],
     where: NamedDependency[Where],
 ) -> Redirect:
-    """Sign out: a new, unknown browser from now on."""
+    """Sign out: a new, unknown browser from now on; what only its cookie could reach is erased."""
     fields = form(await request.body())
+    await rights.forget_browser(caller)
     await links.sign_out(caller)
     reply = Redirect(local(fields.get("return_to", "/")), status_code=303)
     reply.set_cookie(hallway.no_session())

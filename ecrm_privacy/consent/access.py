@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from ecrm_privacy.consent.standing import Standing, SubjectView, uses
+from ecrm_privacy.consent.standing import Standing, SubjectView, purpose_rule, uses
 from ecrm_privacy.delivery.store import enqueue
 from ecrm_privacy.sql import Effect
 from ecrm_privacy.vault import keys
@@ -17,7 +17,7 @@ from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.keys import SubjectKey
 from ecrm_privacy.vault.pseudonym import pseudonym
-from ecrm_privacy.vocabulary import CONTRIBUTE, EVIDENCE, Category, Pseudonym, Purpose
+from ecrm_privacy.vocabulary import CONTRIBUTE, EVIDENCE, YES, Category, Pseudonym, Purpose
 
 
 class Pseudonyms(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ def follow(
             continue
         looked_up = _looked_up(standing, category)
         now = uses(standing, after, category) & looked_up
-        was = uses(standing, before, category) & looked_up if before and before.regime else frozenset()
+        was = _opened_once(standing, before, category) & looked_up if before and before.regime else frozenset()
         if not opened.get(category):
             if now:
                 key, wrapped = keys.new(keyring, after.subject, category)
@@ -83,9 +83,52 @@ def follow(
             continue
         names = tuple(sorted((pseudonym(key) for key in opened[category]), key=lambda name: name.bytes))
         closing += ((name, vault.delete_all_uses([name])) for name in names)
-        effects += (vault.register(names, category), vault.insert_uses(names, sorted(now)))
-        effects += _owed(names, was, now, document.retention.after_withdrawal_days)
+        effects += _opening(names, category, was, now, document.retention.after_withdrawal_days)
     return Access(opened[EVIDENCE][0], tuple(effects), tuple(closing))
+
+
+def wanted(
+    keyring: Keyring, standing: Standing, view: SubjectView
+) -> Mapping[Category, tuple[tuple[Pseudonym, ...], frozenset[Purpose]]]:
+    """Return, by category of behaviour, a subject's pseudonyms and the uses that they should have now."""
+    found = {}
+    for category, opened in held(keyring, view).items():
+        if standing.bundle.categories[category].behavioural and view.regime is not None:
+            names = tuple(sorted((pseudonym(key) for key in opened), key=lambda name: name.bytes))
+            found[category] = names, uses(standing, view, category) & _looked_up(standing, category)
+    return found
+
+
+def agree(
+    standing: Standing,
+    category: Category,
+    names: tuple[Pseudonym, ...],
+    was: frozenset[Purpose],
+    now: frozenset[Purpose],
+) -> list[Effect]:
+    """Return the effects that turn the uses `was` of pseudonyms into `now`, closing first."""
+    after_days = standing.bundle.categories[category].retention.after_withdrawal_days
+    return [vault.delete_all_uses(names), *_opening(names, category, was, now, after_days)]
+
+
+def _opening(
+    names: tuple[Pseudonym, ...], category: Category, was: frozenset[Purpose], now: frozenset[Purpose], after_days: int
+) -> list[Effect]:
+    return [
+        vault.register(names, category),
+        vault.insert_uses(names, sorted(now)),
+        *_owed(names, was, now, after_days),
+    ]
+
+
+def _opened_once(standing: Standing, view: SubjectView, category: Category) -> frozenset[Purpose]:
+    """Return every use that an earlier answer may have opened: also a yes that ran out meanwhile, or was overtaken."""
+    covering = {name for name, purpose in standing.bundle.purposes.items() if category in purpose.categories}
+    covering.add(standing.bundle.categories[category].kept_under)
+    said = {
+        rule.purpose for rule, row in view.statuses.items() if rule == purpose_rule(rule.purpose) and row.status in YES
+    }
+    return uses(standing, view, category) | frozenset(covering & said)
 
 
 def _looked_up(standing: Standing, category: Category) -> frozenset[Purpose]:

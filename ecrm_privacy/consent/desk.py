@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from hashlib import sha256
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -137,6 +137,17 @@ class ConsentDesk:
             found.get(session.account) if session.account else None,
             found.get(session.browser) if session.browser else None,
         )
+
+    async def of_subject(self, subject: UUID, conn: Conn | None = None) -> Standing | None:
+        """Read where one subject stands, as if it were the account of a caller; None when it is not there."""
+        if conn is None:
+            async with self.acquire() as own:
+                return await self.of_subject(subject, own)
+        session = await store.session(None).first(conn)
+        rows = await store.views([subject]).all(conn)
+        if session is None or not rows or rows[0].seen is None:
+            return None
+        return Standing(await self._bundle_of(session.bundle), session.today, _view(rows[0]))
 
     async def take(
         self, caller: Caller, said: Said, signals: Signals, where: Where, *, idempotency_key: str, body: bytes

@@ -147,6 +147,10 @@ class Links:
                 ]
         return tuple(given), effects
 
+    async def is_signed_in(self, caller: Caller) -> bool:
+        """Tell whether an account is signed in in this browser."""
+        return (await self._desk.standing(caller)).account is not None
+
     async def sign_out(self, caller: Caller) -> None:
         """End the session; the browser is a new, unknown one from now on."""
         if caller.token_hash is None:

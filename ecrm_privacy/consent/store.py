@@ -77,6 +77,29 @@ def hold(subjects: Sequence[UUID]) -> Query[HeldRow]:
     )
 
 
+class SubjectRow(msgspec.Struct, frozen=True):
+    """A subject by its name alone."""
+
+    subject: UUID
+
+
+def subjects_after(after: UUID, most: int) -> Query[SubjectRow]:
+    """List subjects in the order of their names, chunk by chunk."""
+    return Query(
+        "select subject from ecrm.subject_state where subject > $1 order by subject limit $2", (after, most), SubjectRow
+    )
+
+
+def lapsed(days: int) -> Query[SubjectRow]:
+    """List subjects of whom a yes ran out within the last `days` days."""
+    return Query(
+        "select distinct subject from ecrm.consent_status where status in ('given', 'renewed')"
+        " and until <= current_date and until > current_date - $1::int order by subject",
+        (days,),
+        SubjectRow,
+    )
+
+
 def open_session(token_hash: bytes, browser: UUID | None, account: UUID | None) -> Effect:
     """Name a browser's new cookie."""
     return Query(

@@ -1,6 +1,6 @@
 """Work that is owed: jobs that travel with an entry and are done, once, outside its transaction.
 
 Promises: a job enqueued by a committed entry runs at least once; handlers are idempotent. A job holds pseudonyms and
-request ids, never a subject. A crash between two steps means that the step runs again. After `ATTEMPTS_MAX` failures
-the job stays as a dead letter, is logged by its id and shown by /health/ready.
+request ids, never a subject. A crash between two steps means that the step runs again. What fails is tried again,
+less and less often, and never given up: after `ATTEMPTS_MAX` failures /health/ready says that somebody must look.
 """

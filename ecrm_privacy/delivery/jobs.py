@@ -13,7 +13,9 @@ from ecrm_privacy.sql import Conn
 log = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX = 8
-LEASE_S = 60.0
+"""After so many failures somebody must look; the job is tried again all the same."""
+RETRY_S_MAX = 3600.0
+LEASE_S = 300.0
 IDLE_S = 0.25
 
 Handler = Callable[[str], Awaitable[None]]
@@ -60,10 +62,12 @@ class Runner:
         effect = store.done(job.job_id)
         try:
             await self._handlers[job.kind](job.payload)
-        except Exception as error:  # the edge of a job: logged by id, tried again later, at last a dead letter
+        except Exception as error:  # the edge of a job: logged by id, and tried again until it is done
             over = job.attempts >= ATTEMPTS_MAX
             log.error("job_failed", job=str(job.job_id), kind=job.kind, attempts=job.attempts, exc_info=error)
-            effect = store.retry(job.job_id, 2.0**job.attempts, type(error).__name__ if over else None)
+            effect = store.retry(
+                job.job_id, min(2.0**job.attempts, RETRY_S_MAX), type(error).__name__ if over else None
+            )
         async with self._acquire() as conn:
             await effect.run(conn)
         return True

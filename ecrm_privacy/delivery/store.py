@@ -1,5 +1,6 @@
 """SQL of the job queue, of imports under way, and of the replies that an Idempotency-Key gets again."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -30,11 +31,20 @@ def lease(lease_s: float) -> Query[JobRow]:
     """Take the oldest due job that nobody holds, for `lease_s` seconds."""
     return Query(
         "update ecrm.job set leased_until = now() + make_interval(secs => $1), attempts = attempts + 1"
-        " where job_id = (select job_id from ecrm.job where failed is null and due <= now()"
+        " where job_id = (select job_id from ecrm.job where due <= now()"
         "   and coalesce(leased_until, '-infinity') < now() order by due limit 1 for update skip locked)"
         " returning job_id, kind, payload, attempts",
         (lease_s,),
         JobRow,
+    )
+
+
+def forget_retirements(pseudonyms: Sequence[UUID]) -> Effect:
+    """Strike off what is owed later about pseudonyms that are gone; their names stand nowhere then."""
+    return Query(
+        "delete from ecrm.job where kind = 'retire' and exists (select from"
+        " jsonb_array_elements_text(payload::jsonb -> 'pseudonyms') p where p = any($1))",
+        ([str(pseudonym) for pseudonym in pseudonyms],),
     )
 
 
@@ -63,7 +73,7 @@ class QueueRow(msgspec.Struct, frozen=True):
 def state() -> Query[QueueRow]:
     """Count what is due now and what failed for good."""
     return Query(
-        "select count(*) filter (where failed is null and due <= now()) as due,"
+        "select count(*) filter (where due <= now()) as due,"
         " count(*) filter (where failed is not null) as failed, min(due) filter (where failed is null) as oldest"
         " from ecrm.job",
         (),

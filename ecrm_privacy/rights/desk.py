@@ -304,8 +304,9 @@ class RightsDesk:
             await self._until_done(holder.unlearn, pseudonyms)
         for holder in self.holders:
             await self._until_done(holder.forget, pseudonyms)
-        async with self._acquire() as conn:
+        async with self._acquire() as conn, conn.transaction():
             await vault.delete_pseudonyms(pseudonyms).run(conn)
+            await delivery.forget_retirements(pseudonyms).run(conn)
 
     async def _until_done(self, step: Step, pseudonyms: Sequence[Pseudonym]) -> None:
         done = not pseudonyms

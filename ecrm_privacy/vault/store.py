@@ -227,6 +227,16 @@ def delete_all_uses(pseudonyms: Sequence[Pseudonym]) -> Effect:
     )
 
 
+def lock_uses(pseudonyms: Sequence[Pseudonym]) -> Query[UseRow]:
+    """Return what these pseudonyms are open for, and keep it so until the transaction ends."""
+    return Query(
+        "select pseudonym, purpose from ecrm.pseudonym_use where pseudonym = any($1::uuid[])"
+        " order by pseudonym, purpose for update",
+        (list(pseudonyms),),
+        UseRow,
+    )
+
+
 def uses_of(pseudonyms: Sequence[Pseudonym]) -> Query[UseRow]:
     """Return what these pseudonyms are open for."""
     return Query(

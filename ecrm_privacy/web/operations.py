@@ -17,9 +17,13 @@ GPC_SINCE = "2026-11-22"
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What readiness looks at: each check returns None, or what is missing."""
+    """What readiness looks at: each check returns None, or what is missing. Notes are for somebody to look at.
+
+    A note does not take the service out: a "no" must find it.
+    """
 
     checks: dict[str, Callable[[], Awaitable[str | None]]]
+    notes: dict[str, Callable[[], Awaitable[str | None]]]
 
 
 @get("/health/live")
@@ -32,7 +36,8 @@ async def live() -> dict[str, str]:
 async def ready(health: NamedDependency[Health]) -> Response[dict[str, Any]]:
     """The service can take answers; says what is missing where it cannot."""
     missing = {name: found for name, check in health.checks.items() if (found := await check()) is not None}
-    body: dict[str, Any] = {"status": "missing" if missing else "ready", "missing": missing}
+    notes = {name: found for name, note in health.notes.items() if (found := await note()) is not None}
+    body: dict[str, Any] = {"status": "missing" if missing else "ready", "missing": missing, "notes": notes}
     return Response(body, status_code=503 if missing else 200)
 
 

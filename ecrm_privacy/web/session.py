@@ -72,10 +72,14 @@ async def sign_out(
     hallway: NamedDependency[Hallway],
     caller: NamedDependency[Caller],
 ) -> Response[dict[str, Any]]:
-    """Sign out: a new, unknown browser from now on. With `forget=true` what only this browser can reach is erased."""
+    """Sign out: a new, unknown browser from now on. With `forget=true` also for a browser that never signed in.
+
+    What only this browser's cookie can reach is erased with it, because nobody could take it back afterwards.
+    """
     forget = request.query_params.get("forget") == "true"
-    if forget:
-        await rights.forget_browser(caller)
+    if not forget and not await links.is_signed_in(caller):
+        return Response({"signed_out": False, "forgotten": False})
+    await rights.forget_browser(caller)
     await links.sign_out(caller)
     reply: Response[dict[str, Any]] = Response({"signed_out": True, "forgotten": forget})
     reply.set_cookie(hallway.no_session())

@@ -78,8 +78,8 @@ async def test_a_job_whose_runner_died_is_done_by_the_next(pools: Pools, house: 
     assert await runner(pools, do).drain() == 1 and len(done) == 1
 
 
-async def test_what_fails_is_tried_later_and_at_last_kept(pools: Pools, house: asyncpg.Connection) -> None:
-    """The wait doubles; a dead letter names what stopped it, is logged by its id and keeps nobody else waiting."""
+async def test_what_fails_is_tried_later_and_at_last_noted(pools: Pools, house: asyncpg.Connection) -> None:
+    """The wait doubles; what fails too often says what stopped it, by its id, and keeps nobody else waiting."""
     done: list[str] = []
 
     async def fail(payload: str) -> None:
@@ -95,7 +95,7 @@ async def test_what_fails_is_tried_later_and_at_last_kept(pools: Pools, house: a
             assert (row["attempts"], row["later"]) == (attempt, True)
             assert row["failed"] == ("ValueError" if attempt == ATTEMPTS_MAX else None)
             await house.execute("update ecrm.job set due = now()")
-    assert not await runner(pools, fail).step()
+    await house.execute("update ecrm.job set due = now() + interval '1 hour'")
     await owe(house, "good")
     assert await runner(pools, fail).drain() == 1 and len(done) == 1
     lines = [msgspec.json.decode(line) for line in log.getvalue().splitlines()]
@@ -147,7 +147,7 @@ async def test_the_loop_survives_whatever_the_queue_does(pools: Pools, house: as
     assert log.getvalue().count(b'"event":"jobs_stopped"') == 2
 
 
-async def test_a_dead_letter_shows_in_readiness(opened: Opened) -> None:
+async def test_what_fails_again_and_again_shows_in_readiness(opened: Opened) -> None:
     """Somebody must look; the service goes on."""
     browser = opened.browser()
     assert (await browser.http.get("/health/ready")).status_code == 200
@@ -157,4 +157,4 @@ async def test_a_dead_letter_shows_in_readiness(opened: Opened) -> None:
         )
         reply = await browser.http.get("/health/ready")
         await admin.execute("delete from ecrm.job where failed is not null")
-    assert reply.status_code == 503 and "1 jobs failed" in reply.text
+    assert reply.status_code == 200 and "1 jobs fail" in reply.text
