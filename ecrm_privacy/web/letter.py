@@ -1,5 +1,6 @@
 """What the preferences page and a receipt say, put into words from permissions and the policy. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -14,16 +15,19 @@ from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
 from ecrm_privacy.vocabulary import YES, Answer, Category, Purpose
 
 Words = Mapping[str, str]
+DIALECT = {"en": "en_GB"}
+"""How a language that we write is spoken: 3 May 2026, as the shop writes it too."""
+MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})\S*")
 
 
 def day_text(day: date, locale: str) -> str:
     """Return a day as people of `locale` write it."""
-    return str(format_date(day, "long", locale=locale))
+    return str(format_date(day, "long", locale=DIALECT.get(locale, locale)))
 
 
 def moment_text(moment: datetime, locale: str) -> str:
     """Return a moment (UTC) as people of `locale` write it."""
-    return f"{format_datetime(moment, 'long', locale=locale)}"
+    return str(format_datetime(moment, "long", locale=DIALECT.get(locale, locale)))
 
 
 def rows(
@@ -150,30 +154,63 @@ def receipt(found: Receipt, receipt_id: str, bundle: Bundle, locale: str, t: Wor
     }
 
 
-def sections(package: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return an export as headed tables: one section per holder, one table per list or mapping in it."""
+def certificate(text: str, locale: str) -> dict[str, Any]:
+    """Return what the certificate of an erasure says, and its whole text."""
+    held = msgspec.json.decode(text)
+    return {
+        "requested_text": day_text(date.fromisoformat(held["requested"]), locale),
+        "done_text": day_text(date.fromisoformat(held["done"]), locale),
+        "stays": held["stays"],
+        "text": _json(held),
+    }
+
+
+def sections(package: Mapping[str, Any], bundle: Bundle, locale: str, t: Words) -> list[dict[str, Any]]:
+    """Return an export as headed tables: one section per holder, one table per list or mapping in it.
+
+    Whoever is known twice, by an account and by a browser that it did not take over, finds both, numbered.
+    """
     made: list[dict[str, Any]] = []
-    for subject in package["about_you"]:
+    subjects = package["about_you"]
+    for number, subject in enumerate(subjects, 1):
+        which = f" ({number}/{len(subjects)})" if len(subjects) > 1 else ""
         for holder, held in subject.items():
             parts = held.items() if isinstance(held, Mapping) else [("", held)]
-            tables = [table for name, part in parts if (table := _table(str(name), part)) is not None]
-            made.append({"name": holder.replace("_", " ").capitalize(), "text": "", "tables": tables})
+            tables = [
+                table for name, part in parts if (table := _table(_heading(str(name), bundle, locale, t), part, t))
+            ]
+            made.append({"name": _heading(holder, bundle, locale, t) + which, "text": "", "tables": tables})
     return made
 
 
-def _table(name: str, part: Any) -> dict[str, Any] | None:
-    """A list of mappings becomes a table with their keys as columns; a mapping becomes one with two columns."""
+def _heading(name: str, bundle: Bundle, locale: str, t: Words) -> str:
+    """Return a part's name for people; what has none keeps its word."""
+    if name in bundle.categories:
+        return bundle.categories[Category(name)].texts[locale].name
+    return t.get(f"held_{name}", name.replace("_", " "))
+
+
+def _table(name: str, part: Any, t: Words) -> dict[str, Any] | None:
+    """A list of mappings becomes a table, with those of their keys as columns that say something; a mapping, a pair."""
     if not part:
         return None
     if isinstance(part, Mapping):
-        return {"name": name, "columns": ["", ""], "rows": [[key, _cell(value)] for key, value in part.items()]}
+        lines = [[key.replace("_", " "), _cell(value, t)] for key, value in part.items()]
+        return {"name": name, "columns": ["", ""], "rows": lines}
     if isinstance(part, list) and all(isinstance(line, Mapping) for line in part):
-        columns = list(dict.fromkeys(key for line in part for key in line))
-        return {"name": name, "columns": columns, "rows": [[_cell(line.get(key)) for key in columns] for line in part]}
-    return {"name": name, "columns": [""], "rows": [[_cell(part)]]}
+        keys = dict.fromkeys(key for line in part for key, value in line.items() if value is not None and value != "")
+        rows = [[_cell(line.get(key), t) for key in keys] for line in part]
+        return {"name": name, "columns": [key.replace("_", " ") for key in keys], "rows": rows}
+    return {"name": name, "columns": [""], "rows": [[_cell(part, t)]]}
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, t: Words) -> Any:
+    """A word as it is, a moment to the minute, and a whole record to unfold, under the moment it was made."""
     if isinstance(value, Mapping | list):
-        return msgspec.json.encode(value).decode()
-    return "" if value is None else str(value)
+        made = str(value.get("dct:created", "")) if isinstance(value, Mapping) else ""
+        return {"name": MOMENT.sub(r"\1 \2", made) or t["export_record"], "text": _json(value)}
+    return "" if value is None else MOMENT.sub(r"\1 \2", str(value))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

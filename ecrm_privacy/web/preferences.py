@@ -182,7 +182,8 @@ async def request_page(
         "status_text": t[f"request_{row.status}"],
         "received_text": letter.day_text(row.received, where.locale),
         "due_text": letter.day_text(row.expected_by, where.locale),
-        "certificate": row.certificate or "",
+        "export_url": f"/requests/{request_id}/copy" if row.kind == RightKind.ACCESS else "",
+        "certificate": letter.certificate(row.certificate, where.locale) if row.certificate else None,
     }
     return desks.pages.page("rights.html", t=t, locale=where.locale, rights_request=words)
 
@@ -200,6 +201,6 @@ async def copy_page(
     words = {
         "day_text": letter.day_text(package["made"], where.locale),
         "json_url": f"/v1/rights-requests/{request_id}/export",
-        "sections": letter.sections(package),
+        "sections": letter.sections(package, desks.hallway.bundle, where.locale, t),
     }
     return desks.pages.page("export.html", t=t, locale=where.locale, export=words)

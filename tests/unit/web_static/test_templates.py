@@ -100,10 +100,15 @@ EXPORT = {
     "day_text": "today",
     "json_url": "/v1/rights-requests/x/export",
     "sections": [
-        {"name": SHARP, "text": "", "tables": [{"name": "", "columns": ["Field"], "rows": [[SHARP]]}]},
+        {
+            "name": SHARP,
+            "text": "",
+            "tables": [{"name": "", "columns": ["Field"], "rows": [[SHARP], [{"name": SHARP, "text": SHARP}]]}],
+        },
         {"name": "Views", "text": "Kept for a year.", "tables": []},
     ],
 }
+CERTIFICATE = {"requested_text": "today", "done_text": "today", "stays": [SHARP], "text": f'{{"{SHARP}"}}'}
 REQUEST = {"title": "A copy", "status_text": "Done", "received_text": "today", "due_text": "soon"}
 BANNER = {k: PREFERENCES[k] for k in ("notice", "gpc", "answer_due", "idempotency_key")} | {"return_to": f"/?{SHARP}"}
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -115,7 +120,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "export": ("export.html", {"export": EXPORT}),
     "export of nobody": ("export.html", {"export": EXPORT | {"sections": []}}),
     "request": ("rights.html", {"rights_request": REQUEST}),
-    "request done": ("rights.html", {"rights_request": REQUEST | {"export_url": "/x", "certificate": SHARP}}),
+    "request done": ("rights.html", {"rights_request": REQUEST | {"export_url": "/x", "certificate": CERTIFICATE}}),
     "erased": ("erased.html", {"erased": True, "request_url": "/v1/rights-requests/x"}),
     "forgotten": ("erased.html", {"erased": False}),
     "problem": ("problem.html", {"problem": {"title": SHARP, "status": 404, "detail": "There is nothing here."}}),
