@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -122,7 +122,16 @@ async def open_for_test(
     config = Config(data_dir=folder, **{"plugins": (), **settings})
     address: Address = database.address
     async with open_house(config, address, keyring or ClusterKeyring(secrets.token_bytes(32))) as house:
+        await _warm(house)
         yield Opened(house, build_app(house), address)
+
+
+async def _warm(house: House) -> None:
+    """Connect patiently, so that a busy machine does not make the first requests wait longer than they may."""
+    async with AsyncExitStack() as held:
+        for pool, count in ((house.pools.house, house.config.pool_size), (house.pools.gate, 1)):
+            for _ in range(count):
+                await held.enter_async_context(pool.acquire(timeout=10))
 
 
 @asynccontextmanager

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.anyio
 
 PLUGIN = "personalization.plugin"
 ITEMS = ("cup", "pot", "tin", "pen")
+REPLIES = "select count(*) from ecrm.reply where leaf_index = any($1)"
 NEEDS = ["slot:greeting", "slot:for-you", "slot:history", "event:view", "event:purchase"]
 
 
@@ -122,11 +123,16 @@ async def test_nothing_of_a_person_is_left(opened: Opened) -> None:
         names, others = await names_of(opened, admin, person), await names_of(opened, admin, other)
         before, kept = await rows_about(admin, names), await rows_about(admin, others)
         assert all(before.values()), f"the test must have filled every table: {before}"
+        leaves = [
+            row[0] for row in await admin.fetch("select leaf_index from ecrm.body where subject = any($1)", names)
+        ]
+        assert await admin.fetchval(REPLIES, leaves) > 0
         reply = await person.browser.ask("erasure")
         assert reply.status_code == 201 and person.browser.cookies == {}
         await opened.settle()
         assert set((await rows_about(admin, names)).values()) == {0}
         assert await rows_about(admin, others) == kept
+        assert await admin.fetchval(REPLIES, leaves) == 0
         dump = str(await everything(admin))
         index = opened.house.indexes.of(IndexKind.CUSTOMER_NUMBER, person.number)
         secrets_of = [*map(str, names), *(name.hex for name in names), index.hex(), person.number]
@@ -227,6 +233,21 @@ async def test_forgetting_a_browser_leaves_the_account(opened: Opened) -> None:
         assert set((await rows_about(admin, {browser})).values()) == {0}
     assert person.browser.cookies == {}
     assert await person.device.allowed() == allowed
+
+
+async def test_another_browser_of_the_account_keeps_what_is_its_own(opened: Opened) -> None:
+    """Where the customer had said yes before signing in, that yes stays, and nothing leads to the erased account."""
+    person, other = await live(opened, "C-000001"), opened.browser()
+    await other.answer({"personalize": "given"})
+    await other.sign_in(person.number)
+    async with opened.as_admin() as admin:
+        account = await admin.fetchval(
+            "select account from ecrm.session where token_hash = $1", hash_token(other.cookies[SESSION])
+        )
+        await person.browser.ask("erasure")
+        await opened.settle()
+        assert set((await rows_about(admin, {account})).values()) == {0}
+    assert "personalize" in await other.allowed() and "offers" not in await other.allowed()
 
 
 async def test_two_workers_may_erase_at_once(database: Database, tmp_path: Path) -> None:
