@@ -1,0 +1,115 @@
+"""Whoever has a dump and nothing else cannot say whose behaviour it holds; what is left to guess is written down."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from ecrm_privacy.app import mix_register
+from ecrm_privacy.database.postgres import ADMIN_ROLE
+from ecrm_privacy.vocabulary import CONTRIBUTE
+from tests.houses import Opened
+from tests.integration.privacy import matcher
+from tests.integration.privacy.conftest import Shop
+from tests.integration.privacy.dump import Dump
+from tests.integration.privacy.visitors import look_around
+
+pytestmark = pytest.mark.anyio
+
+VISITORS = 50
+REGISTER = r"ecrm\.pseudonym(_use)?\.pseudonym: .* place"
+KEPT_UNDER = {"purchases": "order", "browsing": "remember"}
+
+
+@pytest.mark.parametrize("category", KEPT_UNDER)
+def test_behaviour_is_joined_to_customers_no_better_than_chance(shop: Shop, category: str) -> None:
+    """Of the 300 customers' histories, every guess by order, time or count gets as many right as a blind one."""
+    pairs = matcher.truth(shop.imported, shop.keyring, category)
+    assert len(pairs) > 200
+    guesses = list(matcher.guesses(shop.imported, pairs))
+    assert len(guesses) > 1_000
+    assert [guess for guess in guesses if not guess.is_blind] == []
+
+
+@pytest.mark.parametrize("category", KEPT_UNDER)
+def test_answers_tell_only_who_contributes(shop: Shop, category: str) -> None:
+    """What is registered about a pseudonym tells contributors from others, and leaves at least 50 candidates of 300."""
+    found = matcher.kinds(shop.imported, matcher.truth(shop.imported, shop.keyring, category))
+    assert set(found) == {frozenset({KEPT_UNDER[category]}), frozenset({KEPT_UNDER[category], CONTRIBUTE})}
+    assert min(found.values()) >= 50
+
+
+@pytest.fixture(scope="module")
+async def admin(shop: Shop) -> AsyncIterator[asyncpg.Connection]:
+    password = shop.keyring.password(ADMIN_ROLE)
+    conn = await asyncpg.connect(**shop.address.connect_args(ADMIN_ROLE, password))
+    yield conn
+    await conn.close()
+
+
+@pytest.fixture(scope="module")
+def came(shop: Shop) -> dict[str, str]:
+    """Fifty visitors who came one after another, each with the pseudonym of what they looked at."""
+    before = matcher.truth(shop.dump(), shop.keyring, "browsing")
+    look_around(shop.group.demo(), VISITORS, [row["item_id"] for row in shop.imported["engine.item"]])
+    after = matcher.truth(shop.dump(), shop.keyring, "browsing")
+    return {subject: name for subject, name in after.items() if subject not in before}
+
+
+async def spread(admin: asyncpg.Connection, came: dict[str, str], per_minute: int) -> None:
+    """Pretend that so many of them came in each minute, in the order in which they did; rows stay where they are."""
+    order = await admin.fetch("select subject::text from ecrm.subject_state order by leaf_index")
+    pseudonyms = [came[row["subject"]] for row in order if row["subject"] in came]
+    began = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=VISITORS)
+    minutes = [began + timedelta(minutes=place // per_minute) for place in range(len(pseudonyms))]
+    await admin.execute(
+        "update engine.event e set at = v.at from unnest($1::text[]::uuid[], $2::timestamptz[]) v(pseudonym, at)"
+        " where e.pseudonym = v.pseudonym",
+        pseudonyms,
+        minutes,
+    )
+
+
+async def mix(worker: Opened) -> None:
+    """Do what a worker does every hour."""
+    await mix_register(worker.house)
+    for job in worker.house.plugins[0].jobs:
+        if job.name == "mix":
+            await job.run()
+
+
+def best(dump: Dump, came: dict[str, str], clue: str) -> matcher.Guess:
+    """Return the luckiest guess by a clue about pseudonyms."""
+    return max((g for g in matcher.guesses(dump, came) if clue in g.by_pseudonym), key=lambda g: (g.hits, abs(g.z)))
+
+
+async def test_until_it_is_mixed_the_order_of_a_dump_tells_who_came(shop: Shop, came: dict[str, str]) -> None:
+    """The newest rows stand as they came, so that they alone say whose they are: hence mixing, and so soon."""
+    assert len(came) == VISITORS
+    assert not best(shop.dump(), came, "engine.event.pseudonym: least place").is_blind
+
+
+async def test_who_came_in_the_same_minute_is_not_told_apart(
+    shop: Shop, worker: Opened, admin: asyncpg.Connection, came: dict[str, str]
+) -> None:
+    """Once it is mixed, neither place nor time nor count tells one visitor of a minute from another."""
+    await spread(admin, came, VISITORS)
+    await mix(worker)
+    dump = shop.dump()
+    assert [guess for guess in matcher.guesses(dump, came) if not guess.is_blind] == []
+    everybody = matcher.truth(
+        dump, shop.keyring, "browsing"
+    )  # of whom some came today and some did not, as all can see
+    registered = [g for g in matcher.guesses(dump, everybody) if re.match(REGISTER, g.by_pseudonym)]
+    assert registered and [guess for guess in registered if not guess.is_blind] == []
+
+
+async def test_the_order_of_the_log_and_the_minutes_tell_the_rest(
+    shop: Shop, worker: Opened, admin: asyncpg.Connection, came: dict[str, str]
+) -> None:
+    """A minute is all that hides who looked around right after saying yes; docs/explanation/ says what that means."""
+    await spread(admin, came, 1)
+    await mix(worker)
+    assert best(shop.dump(), came, "engine.event.pseudonym: least at").hits == VISITORS

@@ -1,0 +1,72 @@
+"""Visitors of the demo shop: anonymous ones that say yes and look around, and customers who sign in."""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jwt
+
+from tests.faults.group import DemoFile
+from tests.houses import NOTICE, idempotent, rule
+
+
+class Visitor:
+    """One browser on the shop's real address."""
+
+    def __init__(self, http: httpx.Client, demo: DemoFile) -> None:
+        self.http = http
+        self._demo = demo
+
+    def answer(self, **said: str) -> httpx.Response:
+        """Answer; the names of purposes are written with `_` in place of their point."""
+        answers = [{**rule(name.replace("_", ".")), "answer": word} for name, word in said.items()]
+        body = {"notice": NOTICE, "answers": answers, "method": "save"}
+        return _ok(self.http.post("/v1/answers", json=body, headers=idempotent()), 201)
+
+    def sign_in(self, number: str) -> httpx.Response:
+        """Become a customer."""
+        claims = {"sub": number, "iss": self._demo.issuer, "aud": self._demo.audience, "jti": str(uuid4())}
+        token = jwt.encode({**claims, "exp": int(time.time()) + 300}, self._demo.token_secret, "HS256")
+        return _ok(self.http.post("/v1/session", json={"token": token}), 201)
+
+    def act(self, kind: str, *items: str) -> None:
+        """Look at items, or buy them; what is not permitted fails."""
+        events = [{"event_id": str(uuid4()), "type": kind, "item_id": item} for item in items]
+        assert _ok(self.http.post("/v1/events", json={"events": events}), 202).json()["stored"] == len(events)
+
+    def slot(self, name: str) -> dict[str, Any]:
+        """Read a slot as data."""
+        found: dict[str, Any] = _ok(
+            self.http.get(f"/v1/slots/{name}", headers={"Accept": "application/json"}), 200
+        ).json()
+        return found
+
+    def ask(self, right: str) -> httpx.Response:
+        """Make a rights request."""
+        return _ok(self.http.post("/v1/rights-requests", json={"right": right}, headers=idempotent()), 201)
+
+
+def _ok(reply: httpx.Response, status: int) -> httpx.Response:
+    assert reply.status_code == status, (reply.request.url.path, reply.status_code, reply.text)
+    return reply
+
+
+@contextmanager
+def visitor(demo: DemoFile) -> Iterator[Visitor]:
+    """Open a browser on the shop."""
+    with httpx.Client(base_url=demo.base, headers={"Origin": demo.base}, verify=False) as http:
+        yield Visitor(http, demo)
+
+
+def look_around(demo: DemoFile, count: int, items: list[str], seed: int = 1) -> None:
+    """Let `count` visitors come one after another, say yes, and look at one to three things each."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        with visitor(demo) as one:
+            one.answer(remember="given", personalize="given", model_contribute=chance.choice(["given", "refused"]))
+            for _ in range(chance.randrange(1, 4)):
+                one.act("view", chance.choice(items))
