@@ -13,6 +13,7 @@ from ecrm_privacy.app import House
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vault import envelope, keys
+from ecrm_privacy.vault.blind_index import IndexKind
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vocabulary import EVIDENCE, Category, Regime, SubjectId
@@ -24,6 +25,7 @@ COLUMNS = {
     "ecrm.pseudonym_use": ("pseudonym", "purpose"),
     "ecrm.consent_status": ("subject", "purpose", "status", "notice", "since", "until", "leaf_index"),
     "ecrm.subject_state": ("subject", "regime", "leaf_index"),
+    "ecrm.blind_index": ("kind", "value", "subject"),
     "ecrm.session": ("token_hash", "account"),
     "bench.person": ("token_hash", "name"),
 }
@@ -57,6 +59,8 @@ async def settle(house: House, admin: asyncpg.Connection, count: int) -> list[Pe
             (subject, purpose, "given", notice, today, until, number) for purpose in bundle.purposes
         ]
         rows["ecrm.subject_state"].append((subject, SIGNALS.regime, number))
+        index = house.indexes.of(IndexKind.CUSTOMER_NUMBER, f"C{number}")
+        rows["ecrm.blind_index"].append((IndexKind.CUSTOMER_NUMBER, index, subject))
         rows["ecrm.session"].append((person.caller.token_hash, subject))
         rows["bench.person"].append((person.caller.token_hash, person.name))
     for table, columns in COLUMNS.items():
