@@ -18,12 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from ecrm_privacy import __version__, shipped
+from ecrm_privacy import shipped
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
@@ -61,7 +60,7 @@ from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vocabulary import EVIDENCE, SubjectId
-from ecrm_privacy.web import answers, ledger, operations, preferences, rights, servers, session
+from ecrm_privacy.web import answers, ledger, operations, preferences, rights, schema, servers, session
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
@@ -416,7 +415,7 @@ def build_app(house: House) -> Edges:
         ],
         dependencies=dependencies,
         exception_handlers={Exception: handle},
-        openapi_config=OpenAPIConfig(title="ecrm", version=__version__, path="/schema"),
+        openapi_config=schema.config([schema.HOUSE, *(plugin.surface for plugin in house.plugins)]),
         request_max_body_size=None,
         logging_config=None,
     )

@@ -23,6 +23,7 @@ from ecrm_privacy.rights.holders import Holder, Known
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.pages import Pages
+from ecrm_privacy.web.schema import Surface
 from personalization import storefront
 from personalization.aggregate import affinity
 from personalization.collect import catalogue, keeping
@@ -36,6 +37,7 @@ from personalization.web.engine import Engine
 
 HERE = Path(__file__).parent
 TEMPLATES, STATIC = HERE / "templates", HERE / "static"
+SURFACE = Surface(HERE / "web" / "calls.toml", intake.BODIES)
 ACQUIRE_S = 10.0
 """How long a job or an import waits for a connection; nobody waits for them."""
 ATTEMPTS_MOST = 8
@@ -69,6 +71,8 @@ class Plugin(msgspec.Struct, frozen=True):
     importers: Mapping[str, Importer]
     jobs: tuple[Job, ...]
     static: tuple[Path, ...]
+    surface: Surface
+    """What it adds to the description at /schema."""
     learn: Callable[[Progress], Awaitable[str]]
     """Learns from everybody who contributes, publishes, and says in a sentence what came of it."""
     verify: Callable[[], Awaitable[str | None]]
@@ -109,6 +113,7 @@ def plugin(
             Job("mix", MIX_EVERY_S, mixing.mix),
         ),
         static=(STATIC,),
+        surface=SURFACE,
         learn=learning.report,
         verify=learning.verify,
     )

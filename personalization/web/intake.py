@@ -175,3 +175,5 @@ async def _stream(
 
 
 HANDLERS = (events, put_item, put_stock, item_batch, event_batch)
+BODIES = {"POST /v1/events": EventsBody, "PUT /v1/items/{item_id}": Item, "PUT /v1/stock": StockBody}
+"""What each call takes, for the description at /schema."""
