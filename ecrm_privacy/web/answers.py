@@ -82,7 +82,7 @@ async def notice(
         reply = NoticeReply(shown.notice, asked, shown.jurisdiction, shown.regime, signals.gpc, labels(where.locale))
         return Response(
             reply,
-            headers={"Cache-Control": "public, max-age=60", "Vary": "Origin, Accept-Language, Sec-GPC"},
+            headers={"Cache-Control": "public, max-age=60", "Vary": ", ".join(hallway.notice_varies_with)},
         )
     standing = await desk.standing(caller)
     shown = desk.notice(standing.bundle, where.site, where.locale, where.jurisdiction)
@@ -96,7 +96,7 @@ async def notice(
         labels(where.locale),
         answer_due(standing, signals),
     )
-    return Response(reply, headers={"Vary": "Cookie, Origin, Accept-Language, Sec-GPC"})
+    return Response(reply, headers={"Vary": ", ".join(("Cookie", *hallway.notice_varies_with))})
 
 
 def _asked_site(request: AnyRequest, hallway: Hallway) -> Where:

@@ -119,7 +119,17 @@ class Edges:
                 if body is None:
                     return
                 receive = _replayed(body, receive)
-        await self._app(scope, receive, answer.send)
+        if scope["method"] != "HEAD":
+            await self._app(scope, receive, answer.send)
+            return
+        asked = {
+            **scope,
+            "method": "GET",
+        }  # RFC 9110, 9.3.2: answered like a GET, without what would follow the headers
+        try:
+            await self._app(asked, receive, answer.send)
+        finally:
+            scope.update({**asked, "method": "HEAD"})
 
     def _check_origin(self, path: str, headers: dict[bytes, bytes]) -> None:
         """Refuse a write that a foreign page may have caused. Raises ForeignOrigin."""
@@ -168,6 +178,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = self._dressed(message.get("headers", ()))
+        elif self._scope["method"] == "HEAD":
+            message["body"] = b""
         await self._send(message)
 
     async def preflight(self) -> None:

@@ -91,6 +91,12 @@ class Hallway:
             return named.lower()
         return self.bundle.sites[self.site(request)].jurisdiction
 
+    @property
+    def notice_varies_with(self) -> tuple[str, ...]:
+        """Return the headers that decide which notice is shown, whoever looks."""
+        named = self._config.region_header
+        return ("Origin", "Accept-Language", "Sec-GPC", *((named,) if named else ()))
+
     def site(self, request: Connection) -> str:
         """Return the site whose origins hold the caller's; the first one for our own pages."""
         origin = request.headers.get("origin", "")

@@ -86,6 +86,6 @@ async def hashed_script(name: FromPath[str], embed: NamedDependency[Script]) -> 
 def _script(embed: Script, caching: str) -> Response[bytes]:
     return Response(
         embed.body,
-        media_type="text/javascript; charset=utf-8",
+        media_type="text/javascript",
         headers={"Cache-Control": caching, **SCRIPT_HEADERS},
     )

@@ -241,6 +241,8 @@ def _unreadable(message: str, *, trusted: bool = False) -> Problem:
 
 def _framework(error: HTTPException) -> Problem:
     allow = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
+    if allow and "GET" in allow:
+        allow += ", HEAD"  # which the edge answers
     if isinstance(error, ValidationException):
         return _unreadable(_first_message(error.extra))
     if error.status_code == 400 and isinstance(error.__cause__, SerializationException):

@@ -138,6 +138,14 @@ def test_what_sets_a_cookie_is_never_public(client: Client) -> None:
     assert headers["cache-control"] == "private, no-store" and "Cookie" in headers["vary"]
 
 
+def test_headers_can_be_asked_for_alone(client: Client) -> None:
+    """HEAD is answered like GET, header for header, without a body (RFC 9110, 9.3.2)."""
+    got, headers = client.get("/page"), client.request("HEAD", "/page")
+    assert (headers.status_code, headers.headers, headers.content) == (200, got.headers, b"")
+    assert client.request("HEAD", "/nowhere").status_code == 404
+    assert client.request("HEAD", "/echo").status_code == 405
+
+
 def test_equal_content_is_equal_bytes(client: Client) -> None:
     """Two responses differ in nothing; the server adds Date."""
     one, two = client.get("/page"), client.get("/page")
