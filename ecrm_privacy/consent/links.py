@@ -28,7 +28,7 @@ from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keys import SubjectKey
-from ecrm_privacy.vocabulary import YES, Answer, ExpressionMethod, NoticeVersion, Purpose, SubjectId
+from ecrm_privacy.vocabulary import Answer, ExpressionMethod, NoticeVersion, Purpose, SubjectId
 
 
 class SignInToken(msgspec.Struct, frozen=True):
@@ -195,17 +195,19 @@ def _carried(standing: Standing, account: SubjectView, signals: Signals, notice:
 def _still_closed(standing: Standing, signals: Signals) -> frozenset[Purpose]:
     """The marks that stay: a no of this browser beside a yes of the account closes here until the person decides.
 
-    Of a choice that cannot be read nobody knows what it closed, so everything stays closed that may be.
+    Beside a no of the account there is nothing to close; beside anything else the mark stays. Of a choice that cannot
+    be read nobody knows what it closed, so everything stays closed that may be.
     """
     account = standing.account
     assert account is not None, "somebody has just signed in"
-    yes = {
+    said_no = {
         rule.purpose
         for rule, row in account.statuses.items()
-        if rule == purpose_rule(rule.purpose) and row.status in YES
+        if rule == purpose_rule(rule.purpose) and row.status in CLOSED_BY_ANSWER
     }
     return frozenset(
         name
         for name, purpose in standing.bundle.purposes.items()
-        if not purpose.required and (signals.closed_all or (name in yes and _closed_here(standing, signals, name)))
+        if not purpose.required
+        and (signals.closed_all or (name not in said_no and _closed_here(standing, signals, name)))
     )
