@@ -1,0 +1,289 @@
+"""Promise 2, non-interference: who differs only in what is not permitted gets the same bytes by the same statements."""
+
+import asyncio
+import re
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ecrm_privacy.app import site_signals
+from ecrm_privacy.consent.desk import Where
+from ecrm_privacy.consent.profile import Profile
+from ecrm_privacy.database.pools import GUEST
+from ecrm_privacy.verbs import importers
+from tests.conftest import CHECKOUT, Database
+from tests.houses import NOTICE, Browser, Opened, running
+from tests.lengths import examples
+
+WHERE = Where("demo", "en", "eu")
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+NEIGHBOURS = 12
+"""How many others there are: who contributes, and so makes what is popular and what goes with what."""
+AT_WORK = {"jobs", "upkeep", "learn", "publish", "mix"}
+"""Tasks of the worker that would speak to the database in between."""
+
+GIVEN, REFUSED = "given", "refused"
+DECIDING = ("remember", "personalize")
+ASIDE = ("offers", "advertise", "share", "measure", "model.contribute")
+"""Purposes that no slot asks for."""
+NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Each example takes its time; a failing one is small enough to be read."""
+PARTS = ("contact", "demographics", "purchases", "browsing", "aside")
+
+JSON, HTML = {"Accept": "application/json"}, {"Accept": "text/html"}
+OPENS = {"for-you": ("purchases", "browsing"), "greeting": ("contact",), "history": ("purchases",), "popular": ()}
+"""What each slot may be made of, at most."""
+
+
+class Life(msgspec.Struct, frozen=True):
+    """All that is known of somebody: fields, acts as (item, type, minutes ago), and answers to other purposes."""
+
+    contact: Mapping[str, str]
+    demographics: Mapping[str, str]
+    purchases: Sequence[tuple[str, str, int]]
+    browsing: Sequence[tuple[str, str, int]]
+    aside: Mapping[str, str]
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """Two people who said the same to what decides, and differ in some parts; `before` they had said yes to all."""
+
+    said: Mapping[str, str]
+    one: Life
+    other: Life
+    differing: frozenset[str]
+    has_account: bool
+    before: bool
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Something that can be asked for, and the slots on it. `framed` pages know whether somebody is signed in."""
+
+    path: str
+    headers: Mapping[str, str]
+    slots: tuple[str, ...]
+    framed: bool = False
+
+
+PAGES = (
+    *(Page(f"/v1/slots/{slot}", headers, (slot,)) for slot in OPENS for headers in (JSON, HTML)),
+    Page("/v1/slots?names=for-you,greeting,popular", JSON, ("for-you", "greeting", "popular")),
+    Page("/v1/slots?names=history,popular,for-you,greeting", JSON, tuple(OPENS)),
+    Page("/pages/yours", HTML, tuple(OPENS), framed=True),
+)
+
+
+def permitted(page: Page, said: Mapping[str, str]) -> set[str]:
+    """Return the parts of a life that may show on a page, by what was said; orders show under the contract."""
+    parts: set[str] = set()
+    for slot in page.slots:
+        if slot == "history":
+            parts.add("purchases")
+        elif said["personalize"] == GIVEN:
+            parts.update(part for part in OPENS[slot] if part != "browsing" or said["remember"] == GIVEN)
+    return parts
+
+
+# drawing --------------------------------------------------------------------------------------------------------------
+
+ITEMS = [msgspec.json.decode(line) for line in (CHECKOUT / "examples/shop/items.ndjson").read_bytes().splitlines()]
+WORDS = st.text(st.characters(exclude_categories=("C", "Z")) | st.sampled_from(" <&'\""), min_size=1, max_size=40)
+LOOKS = st.sampled_from(["view", "click", "cart", "dismiss"])
+
+
+def _acts(kinds: st.SearchStrategy[str]) -> st.SearchStrategy[list[tuple[str, str, int]]]:
+    items = st.sampled_from([item["item_id"] for item in ITEMS])
+    return st.lists(st.tuples(items, kinds, st.integers(0, 500_000)), max_size=4)
+
+
+LIVES = st.builds(
+    Life,
+    contact=st.fixed_dictionaries({"name": WORDS}),
+    demographics=st.fixed_dictionaries({"city": WORDS, "birth_year": st.integers(1930, 2005).map(str)}),
+    purchases=_acts(st.just("purchase")),
+    browsing=_acts(LOOKS),
+    aside=st.fixed_dictionaries({purpose: st.sampled_from([GIVEN, REFUSED]) for purpose in ASIDE}),
+)
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> Pair:
+    """Draw two lives that agree in some parts, and what both said."""
+    one, other = draw(LIVES), draw(LIVES)
+    differing = draw(st.sets(st.sampled_from(PARTS), min_size=1))
+    agreed = {part: getattr(one, part) for part in PARTS if part not in differing}
+    said = {purpose: draw(st.sampled_from([GIVEN, REFUSED])) for purpose in DECIDING}
+    other = msgspec.structs.replace(other, **agreed)
+    return Pair(said, one, other, frozenset(differing), draw(st.booleans()), draw(st.booleans()))
+
+
+# living ---------------------------------------------------------------------------------------------------------------
+
+
+async def be(opened: Opened, pair: Pair, life: Life) -> Browser:
+    """Make somebody with this life, who at last said what the pair said; returns their browser."""
+    browser, number = opened.browser(), f"C-{uuid.uuid4()}"
+    last = {**pair.said, **life.aside}
+    if pair.has_account:
+        assert (await browser.sign_in(number)).status_code == 201
+    if pair.before:
+        assert (await browser.answer(dict.fromkeys(last, GIVEN))).status_code == 201
+    else:
+        assert (await browser.answer(last)).status_code == 201
+    if pair.has_account:
+        fields = {"contact": life.contact, "demographics": life.demographics}
+        profile = msgspec.convert({"customer_number": number, "fields": fields}, Profile)
+        (outcome,) = await opened.house.profiles.put([profile], site_signals(opened.house), WHERE)
+        assert isinstance(outcome, int)
+    acts = [
+        {"event_id": str(uuid.uuid4()), "type": kind, "item_id": item, "at": (NOW - timedelta(minutes=ago)).isoformat()}
+        for item, kind, ago in (*life.purchases, *life.browsing)
+    ]
+    if acts:
+        assert (await browser.http.post("/v1/events", json={"events": acts})).status_code == 202
+    if pair.before:
+        assert (await browser.answer(last)).status_code == 201
+    return browser
+
+
+async def open_shop(opened: Opened) -> None:
+    """Fill the shop: the demo's catalogue, and people who bought this with that."""
+    taken = importers(opened.house)
+    lines: dict[str, list[dict[str, Any]]] = {"items": ITEMS, "subjects": [], "answers": [], "events": []}
+    for n in range(NEIGHBOURS):
+        number = f"C-{n:06}"
+        lines["subjects"].append({"customer_number": number, "fields": {"contact": {"name": f"Neighbour {n}"}}})
+        given = [{"purpose": purpose, "answer": GIVEN} for purpose in ("remember", "model.contribute")]
+        lines["answers"].append({"customer_number": number, "notice": NOTICE, "answers": given, "at": NOW.isoformat()})
+        for item in ITEMS[n % 3 :: 1 + n % 4]:
+            bought = {"type": "purchase", "item_id": item["item_id"], "event_id": f"bought-{item['item_id']}"[:64]}
+            lines["events"].append({"customer_number": number, "at": NOW.isoformat(), **bought})
+    for kind, records in lines.items():
+        await taken[kind].store([msgspec.convert(line, taken[kind].record, strict=False) for line in records])
+    for task in asyncio.all_tasks():
+        if task.get_name() in AT_WORK:
+            task.cancel()
+
+
+# looking --------------------------------------------------------------------------------------------------------------
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A statement: under which role it ran, its text, and its arguments."""
+
+    role: str
+    text: str
+    args: Any
+
+
+class Listener:
+    """Writes down the statements of every connection that serves requests."""
+
+    def __init__(self) -> None:
+        self.heard: list[Said] = []
+
+    async def attach(self, opened: Opened) -> None:
+        """Open every connection there may be, and listen at each."""
+        pools = opened.house.pools
+        async with AsyncExitStack() as held:
+            for pool in (pools.house, pools.gate, pools.guest):
+                for _ in range(opened.house.config.pool_size):
+                    conn = await held.enter_async_context(pool.acquire(timeout=10))
+                    conn.add_query_logger(self.hear)
+
+    def hear(self, query: Any) -> None:
+        """Note one statement."""
+        self.heard.append(Said(query.conn_params.user, query.query, tuple(query.args or ())))
+
+    async def take(self) -> list[Said]:
+        """Return what was heard since the last time; the driver tells a turn late."""
+        await asyncio.sleep(0)
+        taken, self.heard = self.heard, []
+        return taken
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """All that somebody outside can see of an answer, and the statements behind it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    statements: list[Said]
+    """Of those that ask who is behind a cookie without their arguments, which are that cookie and its signals."""
+    names: int
+    """How many pseudonyms stood in the statements."""
+
+
+async def look(browser: Browser, page: Page, listener: Listener) -> Seen:
+    """Ask for a page and note what comes back. Keys of forms are random, by design."""
+    await listener.take()
+    reply = await browser.http.get(page.path, headers=page.headers)
+    said = await listener.take()
+    assert said, "a page without a statement was not made from the database"
+    body = re.sub(rb'name="idempotency_key" value="[^"]*"', b'name="idempotency_key" value=""', reply.content)
+    headers = [(name, value) for name, value in reply.headers.raw if name.lower() != b"date"]
+    statements = [msgspec.structs.replace(one, args=_nameless(one.args) if one.role == GUEST else ()) for one in said]
+    names = sum(_names(one.args) for one in said if one.role == GUEST)
+    return Seen(reply.status_code, headers, body, statements, names)
+
+
+def _nameless(value: Any) -> Any:
+    """Return arguments without whom they are about."""
+    if isinstance(value, list | tuple):
+        return tuple(_nameless(each) for each in value)
+    return "a pseudonym" if isinstance(value, uuid.UUID) else value
+
+
+def _names(value: Any) -> int:
+    if isinstance(value, list | tuple):
+        return sum(_names(each) for each in value)
+    return int(isinstance(value, uuid.UUID))
+
+
+# the law --------------------------------------------------------------------------------------------------------------
+
+
+def test_who_differs_in_what_is_not_permitted_is_not_told_apart(database: Database, tmp_path: Path) -> None:
+    """Status, headers, bodies and statements are the same for two people who differ only in what they do not permit.
+
+    Where nothing is permitted, they are those of a guest whom nobody knows.
+    """
+    told: Counter[str] = Counter()
+    with running(database, tmp_path, plugins=("personalization.plugin",), k_people=2) as (runner, opened):
+        listener = Listener()
+        runner.run(open_shop(opened))
+        runner.run(listener.attach(opened))
+
+        async def check(pair: Pair) -> None:
+            one, other = await be(opened, pair, pair.one), await be(opened, pair, pair.other)
+            await opened.settle()
+            await opened.house.plugins[0].learn(lambda _done, _total: None)
+            for page in PAGES:
+                shows = permitted(page, pair.said)
+                seen, again = await look(one, page, listener), await look(other, page, listener)
+                if pair.differing & shows:
+                    told["differ"] += seen.body != again.body
+                    continue
+                assert seen == again, page
+                assert seen.status == 200
+                if not shows:
+                    told["nobody"] += 1
+                    assert seen.names == 0, page
+                    assert page.framed or seen == await look(opened.browser(), page, listener), page
+                told["same"] += 1
+
+        @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow], phases=NO_SHRINKING)
+        @given(pairs())
+        def law(pair: Pair) -> None:
+            runner.run(check(pair))
+
+        law()
+    assert min(told["same"], told["nobody"], told["differ"]) > 0, told
