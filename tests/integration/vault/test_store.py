@@ -43,6 +43,7 @@ EVERY_QUERY: list[Query[Any]] = [
     store.delete_uses([NAME], [REMEMBER]),
     store.delete_all_uses([NAME]),
     store.uses_of([NAME]),
+    store.lock_uses([NAME]),
     store.delete_pseudonyms([NAME]),
 ]
 
