@@ -104,6 +104,7 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
                     ready()
                 _watch(workers, work, stopping)
             finally:
+                listener.close()  # whoever comes now is refused at once, instead of waiting for nobody
                 _stop(workers)
     return 0
 
