@@ -107,13 +107,26 @@ function line(tag, words, className) {
   return element;
 }
 
+// What was said, in the record's own words: "personalize: ConsentGiven", "offers, email: ConsentRequested".
+function said(record) {
+  return (record["dpv:hasRecordOfActivity"] ?? []).map((each) => {
+    const about = each["dpv:hasProcess"] ?? {};
+    const names = ["dpv:hasPurpose", "ecrm:viaChannel", "dpv:hasRecipient"].map((key) => about[key]).filter(Boolean);
+    const short = names.map((name) => String(name).split("/").pop()).join(", ");
+    return `${short}: ${String(each["dpv:hasConsentStatus"]?.["@type"]).replace("dpv:", "")}`;
+  });
+}
+
 function showSound(parsed) {
+  const record = JSON.parse(parsed.payload);
   const box = line("div", "", "ecrm-notice ecrm-notice-good");
   const facts = line("dl", "", "ecrm-facts");
+  facts.append(line("dt", result.dataset.said), ...said(record).map((each) => line("dd", each)));
+  facts.append(line("dt", result.dataset.when), line("dd", String(record["dct:created"])));
   facts.append(line("dt", result.dataset.entry), line("dd", String(parsed.index)));
   facts.append(line("dt", result.dataset.log), line("dd", parsed.origin));
   const payload = document.createElement("pre");
-  payload.append(line("code", JSON.stringify(JSON.parse(parsed.payload), null, 2)));
+  payload.append(line("code", JSON.stringify(record, null, 2)));
   box.append(line("p", result.dataset.good), facts);
   result.replaceChildren(box, payload);
 }
