@@ -15,7 +15,8 @@ from ecrm_privacy.database.pools import Pools
 from ecrm_privacy.rights.holders import Holder
 from ecrm_privacy.web.hallway import AnyRequest, decode
 from ecrm_privacy.web.pages import Pages
-from personalization.plugin import TEMPLATES
+from ecrm_privacy.web.schema import Surface
+from personalization.plugin import SURFACE, TEMPLATES
 
 NAME = "select name from bench.person where token_hash = $1"
 ITEMS = """
@@ -33,6 +34,8 @@ class Yardstick(msgspec.Struct, frozen=True):
     importers: dict[str, Any] = {}
     jobs: tuple[Any, ...] = ()
     static: tuple[Any, ...] = ()
+    surface: Surface = SURFACE
+    """Nothing that is described anew: none of these calls is offered to anybody."""
 
 
 def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
@@ -43,7 +46,7 @@ def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
         text = pages.text("slot.html", slot=slot, locale="en")
         return Response(text, media_type=MediaType.HTML, headers=NO_STORE)
 
-    @get("/bench/slots/greeting")
+    @get("/bench/slots/greeting", include_in_schema=False)
     async def greeting(request: AnyRequest) -> Response[str]:
         async with pools.guest.acquire() as conn:
             row = await conn.fetchrow(NAME, bytes.fromhex(request.query_params["who"]))
@@ -52,7 +55,7 @@ def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
         words = {"item_id": "greeting", "title": title, "url": "/pages/yours", "image": None, "price_text": ""}
         return html(_slot("greeting", title, 3, [{**words, "because": _because(why, "Contact")}]))
 
-    @get("/bench/slots/for-you")
+    @get("/bench/slots/for-you", include_in_schema=False)
     async def for_you() -> Response[str]:
         async with pools.guest.acquire() as conn:
             rows = await conn.fetch(ITEMS)
@@ -60,7 +63,7 @@ def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
         items = [{**row, "price_text": f"€{row['price_minor'] / 100:.2f}", "because": why} for row in rows]
         return html(_slot("for-you", "For you", 2, items))
 
-    @post("/bench/answers", status_code=201)
+    @post("/bench/answers", status_code=201, include_in_schema=False)
     async def answers(request: AnyRequest) -> dict[str, int]:
         said = decode(await request.body(), Said)
         return {"answers": len(said.answers)}
