@@ -10,7 +10,7 @@ correlations, divided by its standard deviation over all ways to pair them off, 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import exp, factorial, sqrt
 from operator import eq
@@ -80,12 +80,23 @@ def kinds(dump: Dump, pairs: Mapping[str, str]) -> Counter[frozenset[str]]:
     return Counter(registered.get(name, frozenset()) for name in pairs.values())
 
 
-def guesses(dump: Dump, pairs: Mapping[str, str]) -> Iterator[Guess]:
-    """Guess by each clue about subjects together with each about pseudonyms, and compare with the true `pairs`."""
-    registered = uses(dump)
-    groups: dict[frozenset[str], dict[str, str]] = defaultdict(dict)
+def minutes(dump: Dump) -> dict[str, str]:
+    """Return the minute in which each pseudonym was first met."""
+    found: dict[str, str] = {}
+    for row in dump["engine.event"]:
+        found[row["pseudonym"]] = min(row["at"], found.get(row["pseudonym"], row["at"]))
+    return found
+
+
+def guesses(dump: Dump, pairs: Mapping[str, str], *known: Mapping[str, Hashable]) -> Iterator[Guess]:
+    """Guess by each clue about subjects together with each about pseudonyms, and compare with the true `pairs`.
+
+    `known` is what the matcher knows beforehand of both sides, by pseudonym, besides the entries in the register.
+    """
+    beforehand: Sequence[Mapping[str, Hashable]] = (uses(dump), *known)
+    groups: dict[tuple[Hashable, ...], dict[str, str]] = defaultdict(dict)
     for subject, name in pairs.items():
-        groups[registered.get(name, frozenset())][subject] = name
+        groups[tuple(each.get(name) for each in beforehand)][subject] = name
     theirs = list(_clues(dump, PSEUDONYMS, set(pairs.values())))
     for clue, numbers in _clues(dump, SUBJECTS, set(pairs)):
         for other, others in theirs:

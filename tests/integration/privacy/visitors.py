@@ -63,10 +63,12 @@ def visitor(demo: DemoFile) -> Iterator[Visitor]:
 
 
 def look_around(demo: DemoFile, count: int, items: list[str], seed: int = 1) -> None:
-    """Let `count` visitors come one after another, say yes, and look at one to three things each."""
+    """Let visitors come one after another: they say yes, look at a few things, buy one, and half of them contribute."""
     chance = random.Random(seed)
     for _ in range(count):
         with visitor(demo) as one:
-            one.answer(remember="given", personalize="given", model_contribute=chance.choice(["given", "refused"]))
+            one.answer(remember="given", personalize="given")
             for _ in range(chance.randrange(1, 4)):
                 one.act("view", chance.choice(items))
+            one.act("purchase", chance.choice(items))
+            one.answer(model_contribute=chance.choice(["given", "refused"]))
