@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import msgspec
 
-from ecrm_privacy.consent.standing import Standing, StatusRow, SubjectView, permissions, purpose_rule
+from ecrm_privacy.consent.standing import Standing, StatusRow, SubjectView, of_purposes, purpose_rule
 from ecrm_privacy.errors import EmptyAnswer, RequiredPurpose, UnknownNotice, UnknownPurpose
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.ledger.record import Change
@@ -166,9 +166,7 @@ def narrowed(signals: Signals, said: Said, made: tuple[Change, ...], *, signed_i
 def answer_due(standing: Standing, signals: Signals) -> bool:
     """Say whether this caller should be asked: never answered, expired, or the notice changed materially since."""
     bundle, speaker = standing.bundle, standing.speaker
-    for row in permissions(standing, signals):
-        if row.channel or row.recipient:
-            continue
+    for row in of_purposes(standing, signals):
         if signals.closed_all or row.purpose in signals.closed:  # answered in this browser, whoever else said what
             if signals.closed_all or signals.answered is None or not bundle.still_good(row.purpose, signals.answered):
                 return True
@@ -195,7 +193,5 @@ def _quiet(bundle: Bundle, signals: Signals) -> timedelta:
 
 def choice_after(standing: Standing, signals: Signals, notice: NoticeVersion) -> Choice:
     """Return what `ecrm_choice` says after an answer: what tags may start, and what this browser closed."""
-    allowed = frozenset(
-        row.purpose for row in permissions(standing, signals) if row.allowed and not row.channel and not row.recipient
-    )
+    allowed = frozenset(row.purpose for row in of_purposes(standing, signals) if row.allowed)
     return Choice(notice, allowed, signals.closed)

@@ -122,9 +122,10 @@ def find(
     there = _decide(standing, people, rule, row, signals, view.regime if view else None)
     if not there.allowed:
         return Finding(status, False, there.because, until)
-    here = _decide(standing, people, rule, row, signals, signals.regime)
-    if not here.allowed:
-        return Finding(status, False, here.because, until)
+    if view is not None and view.regime not in {None, signals.regime}:
+        here = _decide(standing, people, rule, row, signals, signals.regime)
+        if not here.allowed:
+            return Finding(status, False, here.because, until)
     if beside is not None and (account_row := beside.statuses.get(rule)) is not None:
         account = _decide(standing, people, rule, account_row, signals, beside.regime)
         if not account.allowed:
@@ -189,6 +190,11 @@ def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRo
 def permissions(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:
     """Return every permission of the caller, in the order of the bundle."""
     return tuple(permission(standing, rule, signals) for rule in standing.bundle.rules())
+
+
+def of_purposes(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:
+    """Return the permissions of the purposes themselves, without what lies under them."""
+    return tuple(permission(standing, purpose_rule(name), signals) for name in standing.bundle.purposes)
 
 
 def uses(standing: Standing, view: SubjectView, category: Category) -> frozenset[Purpose]:

@@ -5,6 +5,7 @@ text for people stands in `texts`, by locale. `docs/reference/policy.md` explain
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -224,7 +225,7 @@ class Rule(NamedTuple):
     recipient: Recipient
 
 
-class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+class Bundle(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A whole policy, checked. `hash` is the SHA-256 of `documents`, the canonical JSON that gives it back."""
 
     hash: bytes
@@ -240,7 +241,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     sites: Mapping[str, SiteDocument]
     notices: Mapping[NoticeVersion, NoticeDocument]
 
-    @property
+    @cached_property
     def regimes(self) -> tuple[Regime, ...]:
         """Every regime that can be decided under, `strict` among them, in a stable order."""
         return tuple(sorted({document.regime for document in self.jurisdictions.values()} | {STRICT}))
@@ -265,11 +266,15 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
     def still_good(self, purpose: Purpose, shown: NoticeVersion) -> bool:
         """Whether a yes to `purpose` that was given to the notice `shown` still counts; False for an unknown notice."""
-        then = self.notices.get(shown)
-        return (
-            then is not None
-            and purpose in then.purposes
-            and not any(
+        return (purpose, shown) in self._still_good
+
+    @cached_property
+    def _still_good(self) -> frozenset[tuple[Purpose, str]]:
+        return frozenset(
+            (purpose, then.name)
+            for then in self.notices.values()
+            for purpose in then.purposes
+            if not any(
                 now.notice == then.notice and now.version > then.version and purpose in now.asks_again
                 for now in self.notices.values()
             )

@@ -111,6 +111,9 @@ class Slots:
         needs = {name: f"slot:{name}" for name in names}
         opened = await self._admit(caller, list(needs.values()), signals)
         grants = {name: opened[need] for name, need in needs.items()}
+        if not any(KINDS[name].from_shelf for name in names):  # by the slots alone, so that everybody goes the same way
+            looks = {name: Look(grants[name], (), Shelf(), locale) for name in needs}
+            return Filled({name: KINDS[name].fill(look) for name, look in looks.items()}, grants)
         acts = await self._behaviour(
             tuple(sorted({one for grant in grants.values() for one in grant.all_pseudonyms()}))
         )
@@ -178,13 +181,14 @@ class Kind(NamedTuple):
 
     fill: Callable[[Look], Slot]
     around: Callable[[Sequence[Own]], Sequence[str]] = lambda _history: ()
+    from_shelf: bool = True
 
 
 KINDS: Mapping[str, Kind] = {
     "for-you": Kind(_for_you, lambda history: [seed.item_id for seed in rank.seeds(history)]),
     "popular": Kind(_popular),
     "history": Kind(_history_of_orders, lambda history: [own.act.item_id or "" for own in _orders(history)]),
-    "greeting": Kind(_greeting),
+    "greeting": Kind(_greeting, from_shelf=False),
 }
 """The slots that this engine can fill; the policy says what each needs."""
 
