@@ -5,12 +5,14 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ecrm_privacy.errors import StartRefused
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK_HOSTS = {name.strip("[]") for name in LOOPBACK}
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +47,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often the public checkpoint moves."""
     pool_size: int = 4
     demo: bool = False
+    """The demo's storefront, where anybody signs in as any of its customers: on loopback alone."""
+
+    def __post_init__(self) -> None:
+        """Raise StartRefused for a demo that others could reach: then there is no such configuration at all."""
+        hosts = {self.host.strip("[]"), urlsplit(self.base_url or "//localhost").hostname}
+        if self.demo and not hosts <= _LOOPBACK_HOSTS:
+            raise StartRefused(
+                "ECRM_DEMO lets anybody sign in as any customer, so it serves this machine alone: unset ECRM_DEMO, or"
+                " leave ECRM_HOST and ECRM_BASE_URL unset (or on 127.0.0.1)"
+            )
 
     @property
     def origin(self) -> str:
@@ -78,7 +90,7 @@ def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -
     if path := environment.get("ECRM_CONFIG"):
         try:
             settings.update(tomllib.loads(Path(path).read_text()))
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise StartRefused(f"ECRM_CONFIG: {path} cannot be read as TOML ({type(error).__name__}).") from error
     for field in msgspec.structs.fields(Config):
         if (value := environment.get(f"ECRM_{field.name.upper()}")) is not None:
