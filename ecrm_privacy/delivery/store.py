@@ -1,4 +1,4 @@
-"""SQL of the job queue, of imports under way, and of the replies that an Idempotency-Key gets again."""
+"""SQL of the job queue, of upkeep, of imports under way, and of the replies that an Idempotency-Key gets again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from ecrm_privacy.sql import Effect, Query
 
 
 class JobRow(msgspec.Struct, frozen=True):
-    """A leased job."""
+    """A leased job. Its lease is that of this attempt: whoever leases it again has the next number."""
 
     job_id: UUID
     kind: str
@@ -48,17 +48,25 @@ def forget_retirements(pseudonyms: Sequence[UUID]) -> Effect:
     )
 
 
-def done(job_id: UUID) -> Effect:
-    """Strike a job off."""
-    return Query("delete from ecrm.job where job_id = $1", (job_id,))
-
-
-def retry(job_id: UUID, after_s: float, failed: str | None) -> Effect:
-    """Put a job back for later, or keep it as a dead letter with the name of what stopped it."""
+def renew(job: JobRow, lease_s: float) -> Effect:
+    """Hold a job for another `lease_s` seconds; no row means that somebody else holds it."""
     return Query(
-        "update ecrm.job set leased_until = null, due = now() + make_interval(secs => $2), failed = $3"
-        " where job_id = $1",
-        (job_id, after_s, failed),
+        "update ecrm.job set leased_until = now() + make_interval(secs => $3) where job_id = $1 and attempts = $2",
+        (job.job_id, job.attempts, lease_s),
+    )
+
+
+def done(job: JobRow) -> Effect:
+    """Strike a job off, unless somebody else holds it by now."""
+    return Query("delete from ecrm.job where job_id = $1 and attempts = $2", (job.job_id, job.attempts))
+
+
+def retry(job: JobRow, after_s: float, failed: str | None) -> Effect:
+    """Put a job back for later, or keep it as a dead letter with the name of what stopped it; unless it was lost."""
+    return Query(
+        "update ecrm.job set leased_until = null, due = now() + make_interval(secs => $3), failed = $4"
+        " where job_id = $1 and attempts = $2",
+        (job.job_id, job.attempts, after_s, failed),
     )
 
 
@@ -87,6 +95,27 @@ def forget_old() -> tuple[Effect, Effect]:
         Query("delete from ecrm.reply where expires <= now()"),
         Query("delete from ecrm.token_used where expires <= now()"),
     )
+
+
+class TurnRow(msgspec.Struct, frozen=True):
+    """A turn at upkeep: when it began, and since when behaviour has come that is not mixed."""
+
+    begun: datetime
+    mixed: datetime
+
+
+def take_turn(every_s: float) -> Query[TurnRow]:
+    """Take the turn at upkeep; no row means that somebody took it less than `every_s` seconds ago."""
+    return Query(
+        "update ecrm.upkeep set begun = now() where begun <= now() - make_interval(secs => $1) returning begun, mixed",
+        (every_s,),
+        TurnRow,
+    )
+
+
+def note_mixed(until: datetime) -> Effect:
+    """Remember that all behaviour which came before `until` is mixed."""
+    return Query("update ecrm.upkeep set mixed = greatest(mixed, $1)", (until,))
 
 
 class ReplyRow(msgspec.Struct, frozen=True):

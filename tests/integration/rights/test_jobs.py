@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ecrm_privacy.database.pools import Pools
-from ecrm_privacy.delivery import store
+from ecrm_privacy.delivery import jobs, store
 from ecrm_privacy.delivery.jobs import ATTEMPTS_MAX, Runner
 from ecrm_privacy.errors import Unavailable
 from tests.houses import Opened, logged
@@ -76,6 +76,99 @@ async def test_a_job_whose_runner_died_is_done_by_the_next(pools: Pools, house: 
     assert await runner(pools, do).drain() == 0
     await house.execute("update ecrm.job set leased_until = now() - interval '1 second'")
     assert await runner(pools, do).drain() == 1 and len(done) == 1
+
+
+async def test_a_long_job_is_not_taken_by_another(
+    pools: Pools, house: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease is renewed while it runs: nobody else finds it due, however long it takes."""
+    monkeypatch.setattr(jobs, "LEASE_S", 0.3)
+    done: list[str] = []
+
+    async def do(payload: str) -> None:
+        await asyncio.sleep(1.0)
+        done.append(payload)
+
+    await owe(house)
+    first = asyncio.create_task(runner(pools, do).step())
+    others = 0
+    while not first.done():
+        await asyncio.sleep(0.05)
+        others += await runner(pools, do).step()
+    assert (await first, others, len(done)) == (True, 0, 1)
+    assert await house.fetchval("select count(*) from ecrm.job") == 0
+
+
+async def test_a_lost_lease_ends_the_job_and_strikes_nothing_off(
+    pools: Pools, house: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was away so long that another took the job stops, and leaves it to the other."""
+    monkeypatch.setattr(jobs, "LEASE_S", 0.3)
+    done: list[str] = []
+
+    async def do(payload: str) -> None:
+        await house.execute("update ecrm.job set attempts = attempts + 1, leased_until = now() + interval '1 hour'")
+        await asyncio.sleep(1.0)
+        done.append(payload)
+
+    await owe(house)
+    with logged():
+        assert await runner(pools, do).step()
+    assert done == []
+    assert await house.fetchval("select leased_until > now() from ecrm.job")
+
+
+async def test_a_late_finisher_strikes_nothing_off(pools: Pools, house: asyncpg.Connection) -> None:
+    """What another has taken is struck off by the other alone, done or failed."""
+
+    async def do(payload: str) -> None:
+        await house.execute("update ecrm.job set attempts = attempts + 1, leased_until = now() + interval '1 hour'")
+        if "bad" in payload:
+            raise ValueError
+
+    for name in ("good", "bad"):
+        await owe(house, name)
+        with logged():
+            assert await runner(pools, do).step()
+        assert await house.fetchval("select leased_until > now() from ecrm.job where payload like $1", f"%{name}%")
+
+
+async def test_a_stop_lets_the_job_end(pools: Pools, house: asyncpg.Connection) -> None:
+    """A job that runs when the service stops is finished, and no other is begun."""
+    began, done = asyncio.Event(), []
+
+    async def do(payload: str) -> None:
+        began.set()
+        await asyncio.sleep(0.5)
+        done.append(payload)
+
+    await owe(house, "one")
+    await owe(house, "two")
+    working = runner(pools, do)
+    working.start()
+    await asyncio.wait_for(began.wait(), 10)
+    await working.stop()
+    assert len(done) == 1
+    assert await house.fetchval("select count(*) from ecrm.job where leased_until is null") == 1
+
+
+async def test_a_stop_does_not_wait_for_ever(
+    pools: Pools, house: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that takes longer than the grace time is ended, and is still owed."""
+    monkeypatch.setattr(jobs, "GRACE_S", 0.2)
+    began = asyncio.Event()
+
+    async def do(_payload: str) -> None:
+        began.set()
+        await asyncio.sleep(60)
+
+    await owe(house)
+    working = runner(pools, do)
+    working.start()
+    await asyncio.wait_for(began.wait(), 10)
+    await asyncio.wait_for(working.stop(), 5)
+    assert await house.fetchval("select count(*) from ecrm.job") == 1
 
 
 async def test_what_fails_is_tried_later_and_at_last_noted(pools: Pools, house: asyncpg.Connection) -> None:
