@@ -87,8 +87,9 @@ create table ecrm.subject_state (                             -- folded too; its
     restricted boolean not null default false,
     adult_from date,
     gpc boolean not null default false,
-    leaf_index bigint not null
-) with (fillfactor = 80);
+    leaf_index bigint not null,
+    overtaken integer not null default 0                      -- how often an entry about another took keys from here:
+) with (fillfactor = 80);                                       -- both only grow, so whoever read a lesser sum is stale
 grant select, insert on ecrm.ledger_entry, ecrm.statement to ecrm_house;
 grant select, insert, update on ecrm.ledger_head to ecrm_house;
 grant select, insert, delete on ecrm.body to ecrm_house;

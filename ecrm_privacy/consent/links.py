@@ -22,6 +22,7 @@ from ecrm_privacy.errors import TokenRefused, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import EntryRefused, StaleSubject
 from ecrm_privacy.ledger.record import EventKind
+from ecrm_privacy.ledger.store import overtake
 from ecrm_privacy.policy import choice
 from ecrm_privacy.sql import Effect, run_all
 from ecrm_privacy.vault import keys
@@ -145,6 +146,8 @@ class Links:
                     vault.destroy_key(browser.subject, category, key.version),
                     vault.insert_key(account.subject, category, moved.version, wrapped),
                 ]
+        if given:  # whoever speaks or erases as the browser's own subject now reads first which keys are left to it
+            effects.append(overtake(browser.subject))
         return tuple(given), effects
 
     async def is_signed_in(self, caller: Caller) -> bool:

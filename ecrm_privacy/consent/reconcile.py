@@ -49,9 +49,9 @@ class Reconciler:
         now = wanted(self._desk.keyring, before, before.account)
         names = tuple(sorted(name for held, _ in now.values() for name in held))
         async with self._desk.acquire() as conn, conn.transaction():
-            rows = await vault.lock_uses(names).all(conn)  # before the subject, in the order of whoever answers
-            if not await store.hold([subject]).all(conn):
+            if not await store.hold([subject]).all(conn):  # before the uses, in the order of whoever answers
                 return False
+            rows = await vault.lock_uses(names).all(conn)
             again = await self._desk.of_subject(subject, conn)
             if again is None or again.account is None or again.account.seen != before.account.seen:
                 return False

@@ -59,7 +59,7 @@ class SubjectView(msgspec.Struct, frozen=True):
     adult_from: date | None = None
     gpc: bool = False
     seen: int | None = None
-    """The subject's newest entry, or None without any; an answer that was prepared on an older one is refused."""
+    """What was written last about the subject, or None without an entry; who prepared an answer on less is refused."""
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -48,7 +48,7 @@ class ViewRow(msgspec.Struct, frozen=True):
 def views(subjects: Sequence[UUID]) -> Query[ViewRow]:
     """Read all of `subjects` at once; one row each, also for those without an entry."""
     return Query(
-        "select a.subject, t.regime, t.restricted, t.adult_from, t.gpc, t.leaf_index as seen,"
+        "select a.subject, t.regime, t.restricted, t.adult_from, t.gpc, t.leaf_index + t.overtaken as seen,"
         " (select array_agg((c.purpose, c.channel, c.recipient, c.status, c.notice, c.since, c.until))"
         "    from ecrm.consent_status c where c.subject = a.subject) as statuses,"
         " (select array_agg((k.category, k.version, k.wrapped)) from ecrm.subject_key k"

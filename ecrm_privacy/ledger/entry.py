@@ -101,12 +101,13 @@ class Body(msgspec.Struct, frozen=True):
 class Entry(msgspec.Struct, frozen=True):
     """One leaf with everything that becomes true with it, or not at all.
 
-    `seen` is the leaf index of the subject's newest entry as the caller read it (None: there was none, ANY_SEEN: does
-    not matter); `also_seen` are further subjects the caller decided by (a merge). If one differs under the head lock,
-    this entry alone gets `StaleSubject`. `closing` are effects on rows that event writers lock too, each with the
-    pseudonym it locks: they run before the other effects, over the whole batch in pseudonym order, so that neither side
-    can deadlock the other. `effects` run in their order. `erases`: the subject's link is what this entry ends; nothing
-    is folded and no state is written. `statement` is {payload, open} of our own act, which is public.
+    `seen` is `leaf_index + overtaken` of the subject as the caller read it: it grows with each entry about the subject,
+    and with each about another that took keys from it (None: no entry yet, ANY_SEEN: does not matter); `also_seen` are
+    further subjects the caller decided by (a merge). If one differs under the head lock, this entry alone gets
+    `StaleSubject`. `closing` are effects on rows that event writers lock too, each with the pseudonym it locks: they
+    run before the other effects, over the whole batch in pseudonym order, so that neither side can deadlock the other.
+    `effects` run in their order. `erases`: the subject's link is what this entry ends; nothing is folded and no state
+    is written. `statement` is {payload, open} of our own act, which is public.
     """
 
     leaf: bytes

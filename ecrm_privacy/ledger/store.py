@@ -11,7 +11,7 @@ import msgspec
 from ecrm_privacy.ledger.change import Standing, StateChange, fold
 from ecrm_privacy.ledger.entry import Entry
 from ecrm_privacy.ledger.merkle import EMPTY_ROOT, CompactRange
-from ecrm_privacy.sql import Conn, Query
+from ecrm_privacy.sql import Conn, Effect, Query
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -25,10 +25,10 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Newest(msgspec.Struct, frozen=True):
-    """A subject and the leaf index of its newest entry."""
+    """A subject and what an entry about it must have seen."""
 
     subject: UUID
-    leaf_index: int
+    seen: int
 
 
 class Appended(msgspec.Struct, frozen=True):
@@ -77,10 +77,20 @@ def lock_head() -> Query[Head]:
 
 
 def newest(subjects: Sequence[UUID]) -> Query[Newest]:
-    """The newest entry of each of these subjects that has one."""
+    """What was written last about each of these subjects that has an entry."""
     return Query(
-        "select subject, leaf_index from ecrm.subject_state where subject = any($1::uuid[])", (subjects,), Newest
+        "select subject, leaf_index + overtaken as seen from ecrm.subject_state where subject = any($1::uuid[])",
+        (subjects,),
+        Newest,
     )
+
+
+def overtake(subject: UUID) -> Effect:
+    """Refuse every entry about `subject` that was prepared before this one, which is about somebody else.
+
+    A count and not this entry's index: a dump would show by it whom the other entry was about. The fold never reads it.
+    """
+    return Query("update ecrm.subject_state set overtaken = overtaken + 1 where subject = $1", (subject,))
 
 
 _APPEND = """

@@ -206,7 +206,7 @@ class Writer:
         subjects = [subject for waiting in batch for subject, _ in _seen(waiting.entry)]
         if not subjects:
             return batch
-        newest = {row.subject: row.leaf_index for row in await store.newest(subjects).all(conn)}
+        newest = {row.subject: row.seen for row in await store.newest(subjects).all(conn)}
         fresh = []
         for waiting in batch:
             if all(newest.get(subject) == seen for subject, seen in _seen(waiting.entry)):

@@ -197,6 +197,7 @@ class RightsDesk:
         raise Unavailable("the subject's answers arrive faster than they can be erased")
 
     async def _known(self, conn: Conn, subject: SubjectId) -> tuple[Known, int | None]:
+        seen = await store.seen(subject).first(conn)  # before the keys: who takes one away in between makes this stale
         rows = await vault.keys_of([subject]).all(conn)
         found = tuple(
             keys.unwrap(self._keyring, subject, Category(row.category), row.version, row.wrapped) for row in rows
@@ -205,8 +206,7 @@ class RightsDesk:
         for key in found:
             if key.category != EVIDENCE:
                 names[key.category] = (*names.get(key.category, ()), pseudonym(key))
-        seen = await store.seen(subject).first(conn)
-        return Known(subject, found, names), seen.leaf_index if seen else None
+        return Known(subject, found, names), seen.seen if seen else None
 
     async def _erase(
         self, subjects: Sequence[SubjectId], made: Requested | None, today: date, kept: Sequence[Effect] = ()

@@ -29,9 +29,9 @@ def behind(token_hash: bytes | None, customer_index: bytes | None) -> Query[Behi
 
 
 class SeenRow(msgspec.Struct, frozen=True):
-    """A subject's newest entry."""
+    """What was written last about a subject."""
 
-    leaf_index: int
+    seen: int
 
 
 class RequestRow(msgspec.Struct, frozen=True):
@@ -79,7 +79,11 @@ def open_request(
 
 def keep(subject: UUID) -> Query[SeenRow]:
     """Keep a subject from being erased until the transaction ends; no row: it is gone already."""
-    return Query("select leaf_index from ecrm.subject_state where subject = $1 for no key update", (subject,), SeenRow)
+    return Query(
+        "select leaf_index + overtaken as seen from ecrm.subject_state where subject = $1 for no key update",
+        (subject,),
+        SeenRow,
+    )
 
 
 def close_request(request_id: UUID, status: str, certificate: str | None) -> Effect:
@@ -180,5 +184,7 @@ def destroy_sessions(subject: UUID) -> Sequence[Effect]:
 
 
 def seen(subject: UUID) -> Query[SeenRow]:
-    """Find the index of a subject's newest entry."""
-    return Query("select leaf_index from ecrm.subject_state where subject = $1", (subject,), SeenRow)
+    """Find what was written last about a subject."""
+    return Query(
+        "select leaf_index + overtaken as seen from ecrm.subject_state where subject = $1", (subject,), SeenRow
+    )
