@@ -121,7 +121,8 @@ create table ecrm.blind_index (
 create index blind_index_of_subject on ecrm.blind_index (subject);
 create table ecrm.pseudonym (
     pseudonym uuid primary key,
-    category text not null
+    category text not null,
+    retiring uuid                                             -- the job of the withdrawal that may forget it; null: none
 );
 create table ecrm.pseudonym_use (
     pseudonym uuid not null references ecrm.pseudonym on delete cascade,

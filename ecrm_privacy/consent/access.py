@@ -5,7 +5,7 @@ purposes it may serve. Everything here is an effect: it happens in the transacti
 """
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -20,10 +20,11 @@ from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vocabulary import CONTRIBUTE, EVIDENCE, YES, Category, Pseudonym, Purpose
 
 
-class Pseudonyms(msgspec.Struct, frozen=True):
-    """The payload of the jobs `unlearn`, `relearn` and `retire`."""
+class Pseudonyms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The payload of the jobs `unlearn`, `relearn` and `retire`; `retiring` names the withdrawal that owes the last."""
 
     pseudonyms: tuple[Pseudonym, ...]
+    retiring: UUID | None = None
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -114,10 +115,13 @@ def agree(
 def _opening(
     names: tuple[Pseudonym, ...], category: Category, was: frozenset[Purpose], now: frozenset[Purpose], after_days: int
 ) -> list[Effect]:
+    """Open what is allowed now; what nothing covers any more goes after its time, unless a later answer says else."""
+    retiring = uuid4() if was and not now else None
     return [
-        vault.register(names, category),
+        vault.register(names, category, retiring),
         vault.insert_uses(names, sorted(now)),
-        *_owed(names, was, now, after_days),
+        *_owed(names, was, now),
+        *([enqueue("retire", Pseudonyms(names, retiring), after_days=after_days)] if retiring else []),
     ]
 
 
@@ -142,15 +146,11 @@ def _looked_up(standing: Standing, category: Category) -> frozenset[Purpose]:
     return frozenset((bundle.categories[category].kept_under, CONTRIBUTE, *taken))
 
 
-def _owed(
-    names: tuple[Pseudonym, ...], was: frozenset[Purpose], now: frozenset[Purpose], after_days: int
-) -> list[Effect]:
-    """The work outside the entry's transaction: counts follow, and what nothing covers any more goes after its time."""
+def _owed(names: tuple[Pseudonym, ...], was: frozenset[Purpose], now: frozenset[Purpose]) -> list[Effect]:
+    """The work outside the entry's transaction: counts follow."""
     jobs: list[Effect] = []
     if CONTRIBUTE in was and CONTRIBUTE not in now:
         jobs.append(enqueue("unlearn", Pseudonyms(names)))
     if CONTRIBUTE in now and CONTRIBUTE not in was:
         jobs.append(enqueue("relearn", Pseudonyms(names)))
-    if was and not now:
-        jobs.append(enqueue("retire", Pseudonyms(names), after_days=after_days))
     return jobs

@@ -70,11 +70,12 @@ class Requested(msgspec.Struct, frozen=True):
 
 
 class Erasing(msgspec.Struct, frozen=True):
-    """The payload of the jobs `erase` and `retire`: pseudonyms, and the request to answer, but no subject."""
+    """The payload of a job: pseudonyms, and the request to answer or the withdrawal that owes it, but no subject."""
 
     pseudonyms: tuple[Pseudonym, ...]
     request_id: UUID | None = None
     requested: date | None = None
+    retiring: UUID | None = None
 
 
 class RightsDesk:
@@ -276,11 +277,28 @@ class RightsDesk:
             raise outcome
 
     async def retire(self, text: str) -> None:
-        """Forget history that no permission covers any more; what was opened again meanwhile stays."""
+        """Forget history that no permission covers any more, unless a later answer was given about it.
+
+        Each transaction that deletes looks again, and a renewed yes waits for it: so nothing newer goes with the old.
+        """
         job = msgspec.json.decode(text, type=Erasing)
         async with self._acquire() as conn:
-            opened = {row.pseudonym for row in await vault.uses_of(job.pseudonyms).all(conn)}
-        await self._forget([name for name in job.pseudonyms if name not in opened])
+            closed = await self._retiring(conn, job)
+        for holder in self.holders:  # most often there is nothing left: not under a lock, because counting takes long
+            await self._until_done(holder.unlearn, closed)
+        for holder in self.holders:
+            done = False
+            while not done:
+                async with self._acquire() as conn, conn.transaction():
+                    closed = await self._retiring(conn, job)
+                    done = not closed or await holder.forget(conn, closed, CHUNK_ROWS)
+        async with self._acquire() as conn, conn.transaction():
+            closed = await self._retiring(conn, job)
+            await vault.delete_pseudonyms(closed).run(conn)
+            await delivery.forget_retirements(closed).run(conn)
+
+    async def _retiring(self, conn: Conn, job: Erasing) -> list[Pseudonym]:
+        return [Pseudonym(row.pseudonym) for row in await vault.hold_retiring(job.pseudonyms, job.retiring).all(conn)]
 
     async def unlearn(self, text: str) -> None:
         """Take out of the counts what may no longer contribute."""

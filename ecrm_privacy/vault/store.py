@@ -40,6 +40,12 @@ class SubjectRow(msgspec.Struct, frozen=True):
     subject: UUID
 
 
+class PseudonymRow(msgspec.Struct, frozen=True):
+    """A registered pseudonym."""
+
+    pseudonym: UUID
+
+
 class UseRow(msgspec.Struct, frozen=True):
     """A purpose that a pseudonym's history may serve now."""
 
@@ -164,12 +170,28 @@ def destroy_subject(subject: SubjectId) -> tuple[Effect, Effect, Effect]:
 # the register of pseudonyms -----------------------------------------------------------------------------------------
 
 
-def register(pseudonyms: Sequence[Pseudonym], category: Category) -> Effect:
-    """Register pseudonyms of keys that exist: after a hand-over, or when a yes is renewed after the history went."""
+def register(pseudonyms: Sequence[Pseudonym], category: Category, retiring: UUID | None = None) -> Effect:
+    """Register pseudonyms of keys that exist, and say which withdrawal may forget their history: none while it is open.
+
+    Waits for whoever is forgetting them just now, and registers them anew when they are gone.
+    """
     return Query(
-        "insert into ecrm.pseudonym (pseudonym, category) select p, $2 from unnest($1::uuid[]) p"
-        " on conflict do nothing",
-        (list(pseudonyms), category),
+        "insert into ecrm.pseudonym (pseudonym, category, retiring) select p, $2, $3 from unnest($1::uuid[]) p"
+        " on conflict (pseudonym) do update set retiring = excluded.retiring",
+        (list(pseudonyms), category, retiring),
+    )
+
+
+def hold_retiring(pseudonyms: Sequence[Pseudonym], retiring: UUID | None) -> Query[PseudonymRow]:
+    """Return those that this withdrawal may still forget, and keep it so until the transaction ends.
+
+    A later answer about them made their history live again, or its end another withdrawal's.
+    """
+    return Query(
+        "select pseudonym from ecrm.pseudonym where pseudonym = any($1::uuid[]) and retiring = $2"
+        " order by pseudonym for update",
+        (list(pseudonyms), retiring),
+        PseudonymRow,
     )
 
 

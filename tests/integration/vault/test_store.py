@@ -38,6 +38,7 @@ EVERY_QUERY: list[Query[Any]] = [
     *store.destroy_category(ADA, CONTACT),
     *store.destroy_subject(ADA),
     store.register([NAME], BROWSING),
+    store.hold_retiring([NAME], UUID(int=1)),
     *store.mix(),
     store.insert_uses([NAME], [REMEMBER]),
     store.delete_uses([NAME], [REMEMBER]),
