@@ -13,12 +13,16 @@ from ecrm_privacy.vocabulary import Recipient
 
 
 class ServerCaller(msgspec.Struct, frozen=True):
-    """A department or partner behind a bearer key; `key_hash` names its rate."""
+    """A department or partner behind a bearer key; `key_hash` names its rate.
+
+    `is_partner`: the policy in force names it as a recipient, so that only what people allow it concerns it.
+    """
 
     key_hash: bytes
     recipient: Recipient
     scopes: frozenset[str]
     rate_per_minute: int
+    is_partner: bool = False
 
 
 class Callers:
@@ -34,4 +38,6 @@ class Callers:
             row = await store.api_key(key_hash).first(conn)
         if row is None:
             raise NotKnown
-        return ServerCaller(key_hash, Recipient(row.recipient), frozenset(row.scopes), row.rate_per_minute)
+        return ServerCaller(
+            key_hash, Recipient(row.recipient), frozenset(row.scopes), row.rate_per_minute, row.is_partner
+        )

@@ -169,12 +169,17 @@ class ApiKeyRow(msgspec.Struct, frozen=True):
     recipient: str
     scopes: list[str]
     rate_per_minute: int
+    is_partner: bool
 
 
 def api_key(key_hash: bytes) -> Query[ApiKeyRow]:
-    """Find a bearer key by its hash."""
+    """Find a bearer key by its hash; the policy in force says whether its holder is a recipient that people know."""
     return Query(
-        "select recipient, scopes, rate_per_minute from ecrm.api_key where key_hash = $1", (key_hash,), ApiKeyRow
+        "select k.recipient, k.scopes, k.rate_per_minute, k.recipient <> '' and exists (select from ecrm.need n"
+        "   join ecrm.policy_active a using (bundle) where n.recipient = k.recipient) as is_partner"
+        " from ecrm.api_key k where k.key_hash = $1",
+        (key_hash,),
+        ApiKeyRow,
     )
 
 

@@ -1,6 +1,6 @@
 """For servers: calls with a bearer key. The subject stands in a header, never in the path, and is never logged."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from ecrm_privacy.consent.answer import Said, answer_due
 from ecrm_privacy.consent.callers import Callers, ServerCaller
 from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.profile import Profile, Profiles
-from ecrm_privacy.consent.standing import permission, permissions
+from ecrm_privacy.consent.standing import PermissionRow, permission, permissions
 from ecrm_privacy.errors import Malformed, NotKnown, UnknownPurpose
 from ecrm_privacy.gate.types import Customer, Signals
 from ecrm_privacy.policy.documents import Rule
@@ -24,6 +24,8 @@ from ecrm_privacy.web.limits import Rates
 from ecrm_privacy.web.refusals import ApiKeyRefused, ScopeMissing
 
 SUBJECTS_MOST = 1000
+FOR_THE_SHOP = frozenset({"slots:read"})
+"""What no partner's key may do, whatever scopes it has: a slot opens data for the shop's own pages."""
 Authorize = Callable[[AnyRequest, str], Awaitable[ServerCaller]]
 """`await authorize(request, scope)`: who calls, if they may. Raises ApiKeyRefused, ScopeMissing, TooMany."""
 
@@ -39,7 +41,7 @@ def authorizer(callers: Callers, rates: Rates) -> Authorize:
             caller = await callers.of(key)
         except NotKnown:
             raise ApiKeyRefused from None
-        if scope not in caller.scopes:
+        if scope not in caller.scopes or (caller.is_partner and scope in FOR_THE_SHOP):
             raise ScopeMissing
         rates.count_call(caller.key_hash, caller.rate_per_minute)
         return caller
@@ -58,6 +60,11 @@ def number_of(request: AnyRequest) -> str:
 def signals_of(request: AnyRequest, hallway: Hallway) -> Signals:
     """Return the signals of a server's call: the region's regime; what a browser sent is passed on in its headers."""
     return hallway.signals(request)
+
+
+def concerning(caller: ServerCaller, rows: Sequence[PermissionRow]) -> tuple[PermissionRow, ...]:
+    """Return of these permissions what is the caller's business: a partner sees whether it may, and nothing else."""
+    return tuple(row for row in rows if not caller.is_partner or row.recipient == caller.recipient)
 
 
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,7 +106,7 @@ async def answer_elsewhere(
     where: NamedDependency[Where],
 ) -> Response[AnswerReply]:
     """Record an answer that was given in a shop or on the phone. Raises NotKnown for an unknown customer."""
-    await authorize(request, "consent:write")
+    server = await authorize(request, "consent:write")
     body = await request.body()
     key = idempotency_key(request.headers.get("idempotency-key"))
     subject = customer(number_of(request))
@@ -110,7 +117,8 @@ async def answer_elsewhere(
     about = (subject.customer_index or b"") + body  # the same words about somebody else are another act
     taken = await desk.take(subject, said, signals, where, idempotency_key=key, body=about)
     url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
-    reply = AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url)
+    shown = concerning(server, taken.permissions)
+    reply = AnswerReply(taken.receipt_id, taken.leaf_index, shown, taken.answer_due, url)
     return Response(reply, status_code=201)
 
 
@@ -123,12 +131,13 @@ async def subject_permissions(
     hallway: NamedDependency[Hallway],
     where: NamedDependency[Where],
 ) -> PermissionsReply:
-    """What a customer permits now."""
-    await authorize(request, "consent:read")
+    """What a customer permits now; to a partner, what they permit it."""
+    server = await authorize(request, "consent:read")
     standing = await desk.standing(customer(number_of(request)))
     signals = signals_of(request, hallway)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
-    return PermissionsReply(permissions(standing, signals), NoticeVersion(shown.name), answer_due(standing, signals))
+    rows = concerning(server, permissions(standing, signals))
+    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,17 +174,20 @@ async def check_access(
     customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
 ) -> CheckReply:
-    """May I, and if not, where to ask. An unknown customer is answered like one who never said anything."""
-    await authorize(request, "consent:read")
+    """May I, and if not, where to ask. An unknown customer is answered like one who never said anything.
+
+    A partner asks for itself, whether it names itself or not: what people allow the shop or another is not its own.
+    """
+    server = await authorize(request, "consent:read")
     asked = decode(await request.body(), Asked)
-    rule = Rule(asked.purpose, asked.channel, asked.recipient)
+    rules = _rules(server, asked)
     signals = signals_of(request, hallway)
     results = []
     for number in asked.subjects:
         standing = await desk.standing(customer(number))
-        if rule not in set(standing.bundle.rules()):
+        if not rules <= set(standing.bundle.rules()):
             raise UnknownPurpose
-        row = permission(standing, rule, signals)
+        row = _strictest([permission(standing, rule, signals) for rule in sorted(rules)])
         covered = set(asked.categories) <= set(standing.bundle.purposes[asked.purpose].categories)
         allowed = row.allowed and covered
         results.append(
@@ -188,3 +200,23 @@ async def check_access(
             )
         )
     return CheckReply(results)
+
+
+def _rules(server: ServerCaller, asked: Asked) -> set[Rule]:
+    """Return what must all be allowed: the channel and the recipient that are named, else the purpose itself.
+
+    Raises ScopeMissing for a partner that asks on another's behalf.
+    """
+    recipient = asked.recipient
+    if server.is_partner:
+        if recipient not in {"", server.recipient}:
+            raise ScopeMissing
+        recipient = server.recipient
+    rules = {Rule(asked.purpose, asked.channel, Recipient(""))} if asked.channel or not recipient else set()
+    return rules | ({Rule(asked.purpose, Channel(""), recipient)} if recipient else set())
+
+
+def _strictest(rows: Sequence[PermissionRow]) -> PermissionRow:
+    """Return the first refusal among these permissions, else one of them with the earliest end of all."""
+    until = min((row.until for row in rows if row.until), default=None)
+    return next((row for row in rows if not row.allowed), msgspec.structs.replace(rows[0], until=until))
