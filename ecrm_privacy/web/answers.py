@@ -26,6 +26,10 @@ from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_ke
 from ecrm_privacy.web.texts import labels
 
 RECEIPT_ID_CHARS = 43
+BY_BROWSER = frozenset(
+    {ExpressionMethod.ACCEPT_ALL, ExpressionMethod.REFUSE_ALL, ExpressionMethod.SAVE, ExpressionMethod.UNDO}
+)
+"""How an answer can be expressed here; other methods are evidence of what happened elsewhere, and a server's to say."""
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -141,7 +145,7 @@ async def answer(
         reply: Response[Any] = Redirect(local(fields.get("return_to", "/preferences")), status_code=303)
     else:
         key = idempotency_key(request.headers.get("idempotency-key"))
-        said = decode(body, Said)
+        said = expressed_here(decode(body, Said), signals)
         hallway.count_yes(request, caller, said)
         taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
         url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
@@ -150,6 +154,13 @@ async def answer(
         )
     set_cookies(reply, taken, hallway, where)
     return reply
+
+
+def expressed_here(said: Said, signals: Signals) -> Said:
+    """Return `said` if a browser can have expressed it so. Raises Malformed, as for any other word it cannot use."""
+    if said.method in BY_BROWSER or (said.method is ExpressionMethod.GPC and signals.gpc):
+        return said
+    raise Malformed("`method` is accept_all, refuse_all, save or undo, or gpc where the browser sends that signal")
 
 
 def set_cookies(reply: Response[Any], taken: Taken, hallway: Hallway, where: Where) -> None:
@@ -187,7 +198,7 @@ def said_by_form(fields: dict[str, str], bundle: Bundle, where: Where) -> Said:
         answers = [SaidAnswer(purpose, word) for purpose in asked if not bundle.purposes[purpose].required]
     else:
         answers = [_said(name, value) for name, value in fields.items() if name.startswith("answer.")]
-    if method not in {"accept_all", "refuse_all", "save", "undo"}:
+    if method not in BY_BROWSER:
         raise Malformed("`method` is accept_all, refuse_all, save or undo")
     return Said(NoticeVersion(fields.get("notice", "")), tuple(answers), ExpressionMethod(method))
 
