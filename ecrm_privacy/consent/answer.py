@@ -147,6 +147,20 @@ def apply(view: SubjectView, made: tuple[Change, ...], *, gpc: bool | None = Non
     return msgspec.structs.replace(view, statuses=statuses, gpc=view.gpc if gpc is None else gpc)
 
 
+def gpc_after(standing: Standing, signals: Signals, made: tuple[Change, ...], *, by_browser: bool) -> bool | None:
+    """Return whether Global Privacy Control counts for the speaker from now on; None: as before.
+
+    The signal closes for the known person, on every device; that a request comes without it takes nothing back. Only a
+    yes does that, said in a browser that does not send the signal, to a purpose that the signal closes.
+    """
+    if signals.gpc:
+        return True
+    laws = {signals.regime, *(view.regime for view in standing.views)}
+    opened = (change for change in made if change.status in YES)
+    marked = any(laws & set(standing.bundle.purposes[Purpose(one.purpose)].opt_out_signal) for one in opened)
+    return False if marked and by_browser else None
+
+
 def narrowed(signals: Signals, said: Said, made: tuple[Change, ...], *, signed_in: bool) -> frozenset[Purpose]:
     """Return the purposes this browser closes after an answer.
 

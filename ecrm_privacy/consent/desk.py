@@ -17,7 +17,17 @@ import msgspec
 
 from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import follow
-from ecrm_privacy.consent.answer import Said, answer_due, apply, as_recorded, changes, check, choice_after, narrowed
+from ecrm_privacy.consent.answer import (
+    Said,
+    answer_due,
+    apply,
+    as_recorded,
+    changes,
+    check,
+    choice_after,
+    gpc_after,
+    narrowed,
+)
 from ecrm_privacy.consent.standing import (
     KeyRow,
     PermissionRow,
@@ -199,8 +209,7 @@ class ConsentDesk:
             speaker = SubjectView(SubjectId(uuid4()))
             token = secrets.token_urlsafe(32)
             effects.append(store.open_session(hash_token(token), speaker.subject, None))
-        # A shop's server that passes no signal on says nothing about it; only a browser can say that it is off.
-        gpc = signals.gpc if caller.customer_index is None else (signals.gpc or None)
+        gpc = gpc_after(standing, signals, made, by_browser=caller.customer_index is None)
         after = apply(speaker, made, gpc=gpc) if speaker else None
         if after is not None and after.regime is None:
             after = msgspec.structs.replace(after, regime=signals.regime)
