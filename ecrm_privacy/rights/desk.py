@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from ecrm_privacy.delivery import store as delivery
-from ecrm_privacy.errors import Failure, KeyReuse, NotKnown, Refusal, Unavailable
+from ecrm_privacy.errors import Failure, KeyReuse, NotKnown, Refusal, Tampered, Unavailable
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.failures import KeyTaken, StaleSubject
 from ecrm_privacy.ledger.record import (
@@ -197,17 +197,25 @@ class RightsDesk:
                 return
         raise Unavailable("the subject's answers arrive faster than they can be erased")
 
-    async def _known(self, conn: Conn, subject: SubjectId) -> tuple[Known, int | None]:
+    async def _known(self, conn: Conn, subject: SubjectId, *, to_erase: bool = False) -> tuple[Known, int | None]:
+        """Return what leads to a subject's data. A key that does not check is left out of a copy.
+
+        Raises Tampered for it before an erasure: without it the history under its pseudonym would not be found.
+        """
         seen = await store.seen(subject).first(conn)  # before the keys: who takes one away in between makes this stale
         rows = await vault.keys_of([subject]).all(conn)
-        found = tuple(
-            keys.unwrap(self._keyring, subject, Category(row.category), row.version, row.wrapped) for row in rows
-        )
+        found = []
+        for row in rows:
+            try:
+                found.append(keys.unwrap(self._keyring, subject, Category(row.category), row.version, row.wrapped))
+            except Tampered:
+                if to_erase:
+                    raise
         names: dict[Category, tuple[Pseudonym, ...]] = {}
         for key in found:
             if key.category != EVIDENCE:
                 names[key.category] = (*names.get(key.category, ()), pseudonym(key))
-        return Known(subject, found, names), seen.seen if seen else None
+        return Known(subject, tuple(found), names), seen.seen if seen else None
 
     async def _erase(
         self, subjects: Sequence[SubjectId], made: Requested | None, today: date, kept: Sequence[Effect] = ()
@@ -219,7 +227,7 @@ class RightsDesk:
         names: list[Pseudonym] = []
         for subject in subjects:
             async with self._acquire() as conn:
-                known, seen = await self._known(conn, subject)
+                known, seen = await self._known(conn, subject, to_erase=True)
             last = subject == subjects[-1]
             names += known.all_pseudonyms
             job = Erasing(tuple(names), made.request_id if made and last else None, today)

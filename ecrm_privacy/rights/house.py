@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from ecrm_privacy.errors import Tampered
 from ecrm_privacy.rights import store
 from ecrm_privacy.rights.holders import Holder, Known
 from ecrm_privacy.sql import Conn
@@ -12,27 +13,41 @@ from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.body import SealedBody
 from ecrm_privacy.vocabulary import EVIDENCE, Category
 
+UNOPENED = "This is kept, but it cannot be opened: it was altered, or its key is gone."
+"""What a copy says in the place of one item that does not open."""
+
 
 async def _evidence(conn: Conn, known: Known) -> dict[str, Any] | None:
-    """Everything the subject said: current answers, and each act as the ledger committed to it."""
+    """Everything the subject said: current answers, and each act as the ledger committed to it.
+
+    An act that does not open says so: it is there, and the rest of the copy is as good as before.
+    """
     rows = await store.bodies_of(known.subject).all(conn)
     by_version = {key.version: key for key in known.keys if key.category == EVIDENCE}
     acts = []
     for row in rows:
         sealed = SealedBody(row.receipt_hash, row.sealed, row.wrapped_for_receipt, row.wrapped_for_subject)
-        payload, _ = body.open_with_key(by_version[body.evidence_version(sealed)], sealed)
-        acts.append({"leaf_index": row.leaf_index, "record": msgspec.json.decode(payload)})
+        try:
+            payload, _ = body.open_with_key(by_version[body.evidence_version(sealed)], sealed)
+        except (Tampered, KeyError):
+            acts.append({"leaf_index": row.leaf_index, "record": UNOPENED})
+        else:
+            acts.append({"leaf_index": row.leaf_index, "record": msgspec.json.decode(payload)})
     current = [msgspec.to_builtins(row) for row in await store.statuses_of(known.subject).all(conn)]
     return {"current": current, "acts": acts} if acts or current else None
 
 
 async def records(conn: Conn, known: Known) -> dict[str, dict[str, str]]:
-    """Return the sealed fields of a subject, opened, by category."""
+    """Return the sealed fields of a subject, opened, by category; one that does not open says so."""
     found: dict[str, dict[str, str]] = {}
     keys = {(key.category, key.version): key for key in known.keys}
     for row in await vault.records_of(known.subject).all(conn):
-        key = keys[Category(row.category), row.version]
-        found.setdefault(row.category, {})[row.field] = envelope.open_(key, row.field, row.sealed).decode()
+        fields = found.setdefault(row.category, {})
+        try:
+            key = keys[Category(row.category), row.version]
+            fields[row.field] = envelope.open_(key, row.field, row.sealed).decode()
+        except (Tampered, KeyError):
+            fields[row.field] = UNOPENED
     return found
 
 
