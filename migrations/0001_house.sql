@@ -138,9 +138,14 @@ create table ecrm.session (
     token_hash bytea primary key check (length(token_hash) = 32),
     browser uuid,                                             -- the subject this browser gave its own answers as
     account uuid,                                             -- the subject that is signed in
-    seen date not null default current_date,
+    began date not null default current_date,
+    seen date not null default current_date,                  -- written once a day at most, by whoever reads it anyway
     check (browser is not null or account is not null)
 );
+create view ecrm.live_session as                              -- whoever asks who is behind a cookie asks here
+    select token_hash, browser, account from ecrm.session
+    where began > current_date - 395                          -- as long as the cookie lives (hallway.py)
+        and seen > current_date - 180;                        -- and not longer than a browser's choice without a visit
 create index session_of_browser on ecrm.session (browser) where browser is not null;
 create index session_of_account on ecrm.session (account) where account is not null;
 create table ecrm.token_used (
@@ -161,6 +166,7 @@ create table ecrm.reply (                                     -- idempotency; un
     expires timestamptz not null                              -- hour-grained
 );
 create index reply_of_leaf on ecrm.reply (leaf_index);
+grant select on ecrm.live_session to ecrm_house;
 grant select, insert, update, delete on ecrm.session, ecrm.token_used, ecrm.api_key, ecrm.reply to ecrm_house;
 
 -- rights and delivery ------------------------------------------------------------------------------------------------
@@ -220,7 +226,7 @@ with ask as materialized (
     from policy_active p
     cross join unnest(admit.token_hash, admit.customer_index, admit.regime, admit.gpc, admit.closed, admit.needs)
         with ordinality as a(token_hash, customer_index, regime, gpc, closed, needs, place)
-    left join session s on s.token_hash = a.token_hash
+    left join live_session s on s.token_hash = a.token_hash
     left join blind_index b on b.kind = 'customer_number' and b.value = a.customer_index
 ),
 who as materialized (          -- the subjects behind each ask; behind some stands nobody

@@ -21,11 +21,16 @@ class SessionRow(msgspec.Struct, frozen=True):
 
 
 def session(token_hash: bytes | None, customer_index: bytes | None = None) -> Query[SessionRow]:
-    """Find the subjects behind a cookie's hash or a customer number's blind index; always one row."""
+    """Find the subjects behind a cookie's hash or a customer number's blind index; always one row.
+
+    The first reading of a day says that the session is in use. A session whose time is over is nobody's.
+    """
     return Query(
-        "select current_date as today, now() as now, a.bundle, s.browser, coalesce(s.account, b.subject) as account"
+        "with visit as (update ecrm.session v set seen = current_date where v.token_hash = $1"
+        "   and v.seen < current_date and exists (select from ecrm.live_session where token_hash = v.token_hash))"
+        " select current_date as today, now() as now, a.bundle, s.browser, coalesce(s.account, b.subject) as account"
         " from ecrm.policy_active a"
-        " left join ecrm.session s on s.token_hash = $1"
+        " left join ecrm.live_session s on s.token_hash = $1"
         " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
         (token_hash, customer_index),
         SessionRow,
@@ -108,8 +113,12 @@ def open_session(token_hash: bytes, browser: UUID | None, account: UUID | None) 
 
 
 def close_session(token_hash: bytes) -> Effect:
-    """End a session."""
-    return Query("delete from ecrm.session where token_hash = $1", (token_hash,))
+    """End a session. One whose time is over stays until what only it could reach was erased (`rights`)."""
+    return Query(
+        "delete from ecrm.session s where token_hash = $1 and (browser is null"
+        " or exists (select from ecrm.live_session l where l.token_hash = s.token_hash))",
+        (token_hash,),
+    )
 
 
 def use_token(token_mac: bytes, expires: datetime) -> Effect:

@@ -197,6 +197,17 @@ class RightsDesk:
                 return
         raise Unavailable("the subject's answers arrive faster than they can be erased")
 
+    async def end_sessions(self) -> int:
+        """Erase what only sessions whose time is over could reach, and end them; returns how many subjects went."""
+        erased = 0
+        async with self._acquire() as conn:
+            rows = await store.stranded().all(conn)
+        for row in rows:
+            erased += await self._erase([SubjectId(row.subject)], None, row.today)
+        async with self._acquire() as conn:
+            await store.end_sessions().run(conn)
+        return erased
+
     async def _known(self, conn: Conn, subject: SubjectId, *, to_erase: bool = False) -> tuple[Known, int | None]:
         """Return what leads to a subject's data. A key that does not check is left out of a copy.
 

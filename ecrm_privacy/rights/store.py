@@ -21,7 +21,7 @@ def behind(token_hash: bytes | None, customer_index: bytes | None) -> Query[Behi
     """Find the subjects behind a cookie's hash or a customer number's blind index; always one row."""
     return Query(
         "select current_date as today, s.browser, coalesce(s.account, b.subject) as account from (select 1) one"
-        " left join ecrm.session s on s.token_hash = $1"
+        " left join ecrm.live_session s on s.token_hash = $1"
         " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
         (token_hash, customer_index),
         BehindRow,
@@ -155,6 +155,31 @@ def sessions_of(subject: UUID) -> Query[SessionRow]:
         " where browser = $1 or account = $1 order by seen",
         (subject,),
         SessionRow,
+    )
+
+
+class StrandedRow(msgspec.Struct, frozen=True):
+    """A browser's own subject that nobody can reach any more, and the database's day."""
+
+    subject: UUID
+    today: date
+
+
+def stranded() -> Query[StrandedRow]:
+    """Find the browsers' own subjects to whom no session leads any more."""
+    return Query(
+        "select distinct browser as subject, current_date as today from ecrm.session s where browser is not null"
+        " and not exists (select from ecrm.live_session l where l.browser = s.browser)",
+        (),
+        StrandedRow,
+    )
+
+
+def end_sessions() -> Effect:
+    """Delete the sessions whose time is over; one that led to a browser's own subject stays until that is erased."""
+    return Query(
+        "delete from ecrm.session s where browser is null"
+        " and not exists (select from ecrm.live_session l where l.token_hash = s.token_hash)"
     )
 
 
