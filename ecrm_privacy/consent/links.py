@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 
 from ecrm_privacy.consent import store
@@ -59,27 +60,38 @@ class Links:
     async def sign_in(
         self, token: SignInToken, caller: Caller, signals: Signals, notice: NoticeVersion, where: Where
     ) -> SignedIn:
-        """Open a session for a customer. Raises TokenRefused when the token was used before."""
+        """Open a session for a customer. Raises TokenRefused when the token was used before.
+
+        The token is used in the transaction that opens the session: who never heard of it may try again.
+        """
+        token_mac = sha256(token.token_id.encode()).digest()
         async with self._desk.acquire() as conn:
-            mark = store.use_token(sha256(token.token_id.encode()).digest(), token.expires)
-            if await mark.run(conn) == 0:
+            if await store.used_token(token_mac).first(conn) is not None:
                 raise TokenRefused
+        use = store.use_token(token_mac, token.expires)
         index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, token.customer_number)
         for _ in range(ATTEMPTS_MAX):
             here = await self._desk.standing(caller)
             there = await self._desk.standing(Caller(customer_index=index))
             standing = msgspec.structs.replace(there, browser=here.browser)
-            made = await self._open(standing, index, caller, signals, notice, where)
+            made = await self._open(standing, index, use, caller, signals, notice, where)
             if made is not None:
                 return made
         raise Unavailable("the subject's answers arrive faster than they can be written")
 
     async def _open(
-        self, standing: Standing, index: bytes, caller: Caller, signals: Signals, notice: NoticeVersion, where: Where
+        self,
+        standing: Standing,
+        index: bytes,
+        use: Effect,
+        caller: Caller,
+        signals: Signals,
+        notice: NoticeVersion,
+        where: Where,
     ) -> SignedIn | None:
-        """Try once; None when the subject changed in between."""
+        """Try once; None when the subject changed in between. Raises TokenRefused when `use` comes second."""
         before = standing.account
-        effects: list[Effect] = []
+        effects = [use]
         account = before or SubjectView(SubjectId(uuid4()), regime=signals.regime)
         if before is None:
             effects.append(vault.claim_index(IndexKind.CUSTOMER_NUMBER, index, account.subject))
@@ -100,8 +112,10 @@ class Links:
                 notice=carried.notice, where=where, effects=tuple(effects), handed_over=handed, beside=standing.browser,
             )  # fmt: skip
             outcome = (await self._desk.append([entry]))[0]
-            if isinstance(outcome, StaleSubject) or _name_taken(outcome):
-                return None
+            if isinstance(outcome, StaleSubject) or _taken(outcome, "blind_index_pkey"):
+                return None  # two first sign-ins of one customer at once: the second one finds the first one's subject
+            if _taken(outcome, "token_used_pkey"):
+                raise TokenRefused
             if not isinstance(outcome, int):
                 raise outcome
         else:
@@ -109,7 +123,10 @@ class Links:
             async with self._desk.acquire() as conn, conn.transaction():
                 if len(await store.hold(known).all(conn)) < len(known):
                     return None
-                await run_all(conn, effects)
+                try:
+                    await run_all(conn, effects)
+                except asyncpg.UniqueViolationError:  # of the token: session names are random
+                    raise TokenRefused from None
         standing = msgspec.structs.replace(standing, account=after)
         signals = msgspec.structs.replace(signals, closed=_still_closed(standing, signals), closed_all=False)
         return SignedIn(
@@ -162,9 +179,9 @@ class Links:
             await store.close_session(caller.token_hash).run(conn)
 
 
-def _name_taken(outcome: object) -> bool:
-    """Two first sign-ins of one customer at once: the second one finds the first one's subject."""
-    return isinstance(outcome, EntryRefused) and outcome.constraint == "blind_index_pkey"
+def _taken(outcome: object, constraint: str) -> bool:
+    """Whether an entry was refused because somebody else had written that row before."""
+    return isinstance(outcome, EntryRefused) and outcome.constraint == constraint
 
 
 def _both_permit(standing: Standing, purpose: Purpose, signals: Signals) -> bool:

@@ -121,14 +121,25 @@ def close_session(token_hash: bytes) -> Effect:
     )
 
 
+class TokenRow(msgspec.Struct, frozen=True):
+    """A sign-in token that was used."""
+
+    token_mac: bytes
+
+
+def used_token(token_mac: bytes) -> Query[TokenRow]:
+    """Find a sign-in token among those that were used."""
+    return Query("select token_mac from ecrm.token_used where token_mac = $1", (token_mac,), TokenRow)
+
+
 def use_token(token_mac: bytes, expires: datetime) -> Effect:
-    """Mark a sign-in token as used; a second use touches no row.
+    """Mark a sign-in token as used; fails (`token_used_pkey`) when it was used before.
 
     Kept to the end of an hour: a dump keeps the order of rows, and would tell by this one when each session began.
     """
     return Query(
         "insert into ecrm.token_used (token_mac, expires) values ($1, date_trunc('hour', $2::timestamptz)"
-        " + interval '1 hour') on conflict do nothing",
+        " + interval '1 hour')",
         (token_mac, expires),
     )
 
