@@ -8,6 +8,7 @@ from pathlib import Path
 from ecrm_privacy import __version__, demo, verbs
 from ecrm_privacy.config import Config, read_config
 from ecrm_privacy.errors import Failure, StartRefused
+from ecrm_privacy.web.logs import install
 
 Verb = Callable[[Config, argparse.Namespace], int]
 
@@ -15,6 +16,7 @@ Verb = Callable[[Config, argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status: 0 done, 1 the answer is no, 2 it could not be done."""
     given = _parser().parse_args(arguments)
+    install()  # what we log goes through the allow-list here too: an import meets as many people as a worker
     try:
         config = read_config(
             data_dir=given.data_dir, port=getattr(given, "port", None), workers=getattr(given, "workers", None)

@@ -2,7 +2,9 @@
 
 The parent answers nothing. It starts the database, migrates, starts the workers, starts one anew that dies, and at the
 end stops the workers before the database, so that what was acknowledged is written and what is under way is answered.
-Before it serves, a signal ends it at once, as an import is resumed anyway; from then on it stops in order.
+One that had answered is started anew at once; one that ends before it can is tried less and less often, and when that
+becomes of every worker the parent gives up. Before it serves, a signal ends it at once, as an import is resumed anyway;
+from then on it stops in order.
 """
 
 import asyncio
@@ -10,7 +12,6 @@ import contextlib
 import ctypes
 import os
 import resource
-import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from types import FrameType
 from typing import Any
 
 import msgspec
+import structlog
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -32,13 +34,18 @@ from ecrm_privacy.config import Config
 from ecrm_privacy.database.address import Address, admin_of
 from ecrm_privacy.database.migrate import migrate
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.errors import StartRefused
+from ecrm_privacy.errors import Failure, StartRefused
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.web.logs import install
 
+log = structlog.get_logger(__name__)
+
 BACKLOG = 4096
 STOP_S = 20.0
-RESTART_S = 0.5
+RESTART_S, RESTART_S_MAX = 0.5, 30.0
+"""How long a place stays empty: doubled for each worker in a row that ended before it could answer."""
+FAILURES_MAX = 6
+"""So many of these in a row, in every place, and the service ends: about 20 s after the first."""
 CONNECTIONS_MAX = 16_384
 """Per worker, where the system allows it. An idle one costs about 6 KiB."""
 HEAD_S, HEAD_BYTES_MAX = 10.0, 64 * 1024
@@ -48,12 +55,16 @@ WORK = "ECRM_WORK"
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What a worker is told: the configuration, where the database is, and the socket it inherits."""
+    """What a worker is told: the configuration, where the database is, and what it inherits.
+
+    That is the socket to listen on and, unless it is -1, the pipe to say by that it answers.
+    """
 
     config: Config
     address: Address
     fd: int
     parent: int
+    ready_fd: int = -1
 
 
 def _to_text(value: Any) -> Any:
@@ -98,14 +109,14 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
         stopping = _stop_on_signals()
         with _listen(config) as listener:
             work = Work(config, address, listener.fileno(), os.getpid())
-            workers = [_spawn(work) for _ in range(config.workers)]
+            places = [Place(work) for _ in range(config.workers)]
             try:
-                if _wait_ready(config, workers, stopping):
+                if _wait_ready(places, stopping):
                     ready()
-                _watch(workers, work, stopping)
+                _watch(places, stopping)
             finally:
                 listener.close()  # whoever comes now is refused at once, instead of waiting for nobody
-                _stop(workers)
+                _stop([place.process for place in places])
     return 0
 
 
@@ -141,38 +152,82 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-def _spawn(work: Work) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, WORK: msgspec.json.encode(work, enc_hook=_to_text).decode()}
-    return subprocess.Popen(
-        [sys.executable, "-m", "ecrm_privacy", "_work"],
-        env=environment,
-        pass_fds=[work.fd],
-        process_group=0,  # a terminal's Ctrl-C reaches the parent alone, which then stops us in order
-    )
+class Place:
+    """A worker's place: who fills it, and how many in a row ended before they could answer."""
+
+    failures = 0
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._due_s: float | None = None
+        self._fill()
+
+    def _fill(self) -> None:
+        self._answered = False
+        ear, mouth = os.pipe()
+        os.set_blocking(ear, False)
+        self._ear = os.fdopen(ear, "rb", buffering=0)
+        told = msgspec.json.encode(msgspec.structs.replace(self._work, ready_fd=mouth), enc_hook=_to_text)
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "ecrm_privacy", "_work"],
+                env={**os.environ, WORK: told.decode()},
+                pass_fds=[self._work.fd, mouth],
+                process_group=0,  # a terminal's Ctrl-C reaches the parent alone, which then stops us in order
+            )
+        finally:
+            os.close(mouth)
+
+    def answers(self) -> bool:
+        """Tell whether the worker has said that it answers."""
+        if not self._ear.closed and (said := self._ear.read(1)) is not None:  # None: nothing yet; empty: it ended
+            self._answered = bool(said)
+            self._ear.close()
+        return self._answered
+
+    def look(self) -> None:
+        """Fill the place anew when its worker ended, after the pause that is due."""
+        if self.answers():
+            self.failures = 0
+        if self.process.poll() is None:
+            return
+        if self._due_s is None:
+            self.failures += not self.answers()
+            pause_s = restart_pause_s(self.failures)
+            self._due_s = time.monotonic() + pause_s
+            if self.failures <= 1:  # of several in a row only the first is told; what they say themselves is enough
+                log.error("worker_ended", exit_code=self.process.returncode, due_in_s=pause_s)
+        elif time.monotonic() >= self._due_s:
+            self._due_s = None
+            self._fill()
 
 
-def _wait_ready(config: Config, workers: list[subprocess.Popen[bytes]], stopping: _Stopping) -> bool:
+def restart_pause_s(failures: int) -> float:
+    """Return how long a place stays empty after so many workers in a row that ended before they could answer."""
+    return float(min(RESTART_S * 2 ** max(failures - 1, 0), RESTART_S_MAX))
+
+
+def _wait_ready(places: list[Place], stopping: _Stopping) -> bool:
     """Wait until a worker answers; False when asked to stop, StartRefused when every worker ended instead."""
-    # Not /health/ready: a job that failed for good, say, must not keep us from watching over the workers.
-    request = f"GET /health/live HTTP/1.1\r\nHost: {config.host}:{config.port}\r\nConnection: close\r\n\r\n".encode()
     while not stopping.asked:
-        if all(worker.poll() is not None for worker in workers):
+        if any(place.answers() for place in places):
+            return True
+        if all(place.process.poll() is not None for place in places):
             raise StartRefused("the service ended before it could answer; the lines above say why")
-        with contextlib.suppress(OSError), socket.create_connection((config.host, config.port), 1) as connection:
-            connection.settimeout(1)
-            connection.sendall(request)
-            if b" 200 " in connection.recv(64):
-                return True
         time.sleep(0.05)
     return False
 
 
-def _watch(workers: list[subprocess.Popen[bytes]], work: Work, stopping: _Stopping) -> None:
+def _watch(places: list[Place], stopping: _Stopping) -> None:
+    """Keep the places filled until asked to stop. Raises StartRefused when none can be filled any more."""
     while not stopping.asked:
-        for place, worker in enumerate(workers):
-            if worker.poll() is not None and not stopping.asked:
-                time.sleep(RESTART_S)
-                workers[place] = _spawn(work)
+        for place in places:
+            place.look()
+        if all(place.failures >= FAILURES_MAX for place in places):
+            raise StartRefused(
+                f"every worker ended before it could answer, {FAILURES_MAX} times in a row (exit status"
+                f" {places[0].process.returncode}): the lines above say why; mend that and start again"
+            )
         time.sleep(0.1)
 
 
@@ -199,8 +254,12 @@ def work() -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys
     _allow_connections()
     install()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(told))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work(told))
+    except Failure as failure:
+        sys.stderr.write(f"ecrm: a worker ended: {type(failure).__name__}: {failure}\n")
+        return 2
     return 0
 
 
@@ -232,6 +291,9 @@ async def _work(told: Work) -> None:
         )
         # The server raises its signal once more when it is done, which would end us before the house is closed.
         signal.signal(signal.SIGTERM, server.handle_exit)
+        if told.ready_fd >= 0:
+            os.write(told.ready_fd, b"1")
+            os.close(told.ready_fd)
         await server.serve(sockets=[socket.socket(fileno=told.fd)])
 
 
@@ -278,8 +340,3 @@ class Protocol(HttpToolsProtocol):
         if self._head_due is not None:
             self._head_due.cancel()
             self._head_due = None
-
-
-def random_secret() -> str:
-    """Return 32 random bytes as text, for keys of the demo."""
-    return secrets.token_urlsafe(32)
