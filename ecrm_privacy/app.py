@@ -6,10 +6,9 @@ This file, the command line and the processes are the only ones that know everyb
 import asyncio
 import importlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from secrets import token_bytes
 from typing import Any
 
 import msgspec
@@ -22,7 +21,7 @@ from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from ecrm_privacy import shipped
+from ecrm_privacy import enact, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
@@ -36,21 +35,18 @@ from ecrm_privacy.database.migrate import check_schema
 from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
-from ecrm_privacy.errors import Failure, PolicyRefused
+from ecrm_privacy.errors import Failure
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
 from ecrm_privacy.gate.types import Caller, Customer, Signals
 from ecrm_privacy.ledger import reader
 from ecrm_privacy.ledger import receipt as receipt_text
 from ecrm_privacy.ledger.checkpoint import Signer
-from ecrm_privacy.ledger.record import Entry, LeafType, commitment, leaf
 from ecrm_privacy.ledger.store import open_log
 from ecrm_privacy.ledger.verify import SealedBody
 from ecrm_privacy.ledger.writer import Writer
 from ecrm_privacy.policy import store as policy_store
-from ecrm_privacy.policy.compile import compile as compile_policy
 from ecrm_privacy.policy.documents import Bundle
-from ecrm_privacy.policy.load import load
 from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.rights.house import house_holders
@@ -59,7 +55,7 @@ from ecrm_privacy.vault import body, keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.vocabulary import EVIDENCE, SubjectId
+from ecrm_privacy.vocabulary import EVIDENCE, Category, SubjectId
 from ecrm_privacy.web import answers, ledger, operations, preferences, rights, schema, servers, session
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
@@ -75,7 +71,7 @@ from ecrm_privacy.web.tokens import SignInTokens
 log = structlog.get_logger(__name__)
 
 ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
-UPKEEP_S = 3600.0
+LAPSED_S = 3600.0
 PATIENCE_S = 10.0
 READ_S = 1.0
 """How long a read of the doors may take, before a server that hangs counts as away. A commit takes its time."""
@@ -97,6 +93,7 @@ class House(msgspec.Struct, frozen=True):
     receipts: Receipts
     rights: RightsDesk
     runner: Runner
+    upkeep: upkeep.Upkeep
     indexes: BlindIndexes
     customer: Customer
     hallway: Hallway
@@ -121,11 +118,6 @@ def signer(config: Config, keyring: Keyring) -> Signer:
     return Signer(config.log_origin, Ed25519PrivateKey.from_private_bytes(keyring.derive("ledger/signing-key")))
 
 
-def read_policy(config: Config) -> Bundle:
-    """Read the policy documents of the configuration. Raises PolicyRefused naming every problem."""
-    return load(config.policies or shipped.policies())
-
-
 @asynccontextmanager
 async def open_house(config: Config, address: Address, keyring: Keyring) -> AsyncIterator[House]:
     """Open everything one worker needs, and close it again.
@@ -144,8 +136,8 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         await _warm_up(house)
         house.runner.start()
         again: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
-            ("upkeep", UPKEEP_S, partial(_upkeep, house)),
-            ("lapsed", UPKEEP_S, Reconciler(house.desk).lapsed),
+            ("upkeep", upkeep.LOOK_S, house.upkeep.run),
+            ("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
         ]
         again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
         tasks = [asyncio.create_task(_again(*each), name=each[0]) for each in again]
@@ -172,7 +164,7 @@ async def _warm_up(house: House) -> None:
 async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Writer) -> House:
     read, acquire = partial(_briefly, pools.house), pools.house.acquire
     shelf = Shelf(partial(_documents, read))
-    bundle = await _active(acquire, shelf, config, writer)
+    bundle = await enact.active(acquire, writer.append, shelf, config)
     indexes = BlindIndexes(keyring)
     coalescer: Coalescer[Ask, list[AdmitRow]] = Coalescer(pools.gate, look)
     gate = Gate(coalescer.ask, keyring, shelf.bundle)
@@ -193,14 +185,20 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, desk=desk, links=links,
-        profiles=Profiles(desk, indexes), receipts=receipts, rights=rights_desk, runner=runner, indexes=indexes,
-        customer=customer,
+        profiles=Profiles(desk, indexes), receipts=receipts, rights=rights_desk, runner=runner,
+        upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), plugins), indexes=indexes, customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
         public_log=_public_log(read, log_signer, config.checkpoint_period_s), health=_health(read),
         embed=read_script(), log_key=log_signer.vkey(),
         authorize=authorizer(Callers(read), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
+
+
+def _days(hallway: Hallway) -> dict[Category, int]:
+    """How old behaviour may become."""
+    categories = hallway.bundle.categories
+    return {name: kept.retention.at_most_days for name, kept in categories.items() if kept.behavioural}
 
 
 @asynccontextmanager
@@ -217,43 +215,6 @@ async def _documents(acquire: Callable[[], AbstractAsyncContextManager[Conn]], b
     async with acquire() as conn:
         row = await policy_store.documents_of(bundle_hash).first(conn)
     return row.documents if row else None
-
-
-async def _active(
-    acquire: Callable[[], AbstractAsyncContextManager[Conn]], shelf: Shelf, config: Config, writer: Writer
-) -> Bundle:
-    """Return the active bundle; a database without any gets the configured documents."""
-    async with acquire() as conn:
-        active = await policy_store.active_hash().first(conn)
-    if active is None:
-        await activate(acquire, writer.append, read_policy(config))
-        return await _active(acquire, shelf, config, writer)
-    return await shelf.bundle(active.bundle)
-
-
-async def activate(
-    acquire: Callable[[], AbstractAsyncContextManager[Conn]],
-    append: Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]],
-    bundle: Bundle,
-) -> int:
-    """Make `bundle` the policy and return the leaf index of the act.
-
-    Its rows are written ahead, because they mean nothing before; one entry and one pointer switch every worker at once.
-    """
-    async with acquire() as conn, conn.transaction():
-        for effect in policy_store.write_rows(bundle, compile_policy(bundle)):
-            await effect.run(conn)
-    text = msgspec.json.encode({"v": 1, "act": "policy.activate", "bundle": bundle.hash.hex()})
-    opening = token_bytes(32)
-    entry = Entry(
-        leaf=leaf(LeafType.POLICY, commitment(opening, text)),
-        statement=(text, opening),
-        effects=(policy_store.point(bundle.hash),),
-    )
-    outcome = (await append([entry]))[0]
-    if isinstance(outcome, Failure):
-        raise PolicyRefused(f"the policy could not be put in force: {type(outcome).__name__}") from outcome
-    return outcome
 
 
 async def _prove(log_signer: Signer, conn: Conn, index: int, raw: bytes, payload: bytes, opening: bytes) -> str:
@@ -318,23 +279,8 @@ async def _again(name: str, every_s: float, run: Callable[[], Awaitable[object]]
         await asyncio.sleep(every_s)
         try:
             await run()
-        except Exception as error:  # noqa: BLE001 -- the edge of a job
-            log.error("job_failed", kind=name, exception=type(error).__name__)
-
-
-async def _upkeep(house: House) -> None:
-    """What is done by age: replies and tokens go, and the register of pseudonyms is mixed."""
-    async with house.pools.house.acquire() as conn:
-        for effect in delivery.forget_old():
-            await effect.run(conn)
-    await mix_register(house)
-
-
-async def mix_register(house: House) -> None:
-    """Take from the register of pseudonyms the order in which it was written. Raises Unavailable while it is in use."""
-    async with house.pools.house.acquire() as conn:
-        for effect in vault.mix():  # one by one: whoever holds two tables alone is in everybody's way
-            await effect.run(conn)
+        except Exception as error:  # the edge of a job
+            log.error("job_failed", kind=name, exc_info=error)
 
 
 def opener(conn: Conn, keyring: Keyring) -> Callable[[SealedBody], Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -11,11 +12,12 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from ecrm_privacy import shipped
-from ecrm_privacy.app import House, open_house, read_policy
+from ecrm_privacy.app import House, open_house
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent import store as consent_store
 from ecrm_privacy.database.address import Address
-from ecrm_privacy.processes import random_secret, serve
+from ecrm_privacy.enact import read_policy
+from ecrm_privacy.processes import serve
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.verbs import importers, put_in_force, say, show_report, take_file
 
@@ -76,8 +78,8 @@ def _demo_file(config: Config) -> DemoFile:
     site = next(iter(read_policy(config).sites.values()))
     made = DemoFile(
         base=config.origin,
-        api_key=before.api_key if before else f"ecrm_{random_secret()}",
-        token_secret=before.token_secret if before else random_secret(),
+        api_key=before.api_key if before else f"ecrm_{secrets.token_urlsafe(32)}",
+        token_secret=before.token_secret if before else secrets.token_urlsafe(32),
         issuer=site.token.issuer,
         audience=site.token.audience,
         customers=tuple(_customers()),

@@ -1,9 +1,11 @@
 """`ecrm import`: files in, line by line, resumable, and shuffled.
 
-A file is read once and checked; bad lines are reported by number and cause, never by content. The good ones are taken
-in the order of a permutation: rows that belong together in several tables must not stand at the same place in each. It
-follows from the lines and a secret, so that an import that was interrupted goes on where it was, and whoever has the
-tables alone can neither put the lines in order again nor try whether they were certain ones. Every step may run twice.
+A file is read once and checked; bad lines are reported by number and cause, never by content. A file that cannot be
+read to its end is refused before anything of it is taken. The good lines are taken in the order of a permutation: rows
+that belong together in several tables must not stand at the same place in each. It follows from the lines and a secret,
+so that an import that was interrupted goes on where it was, and whoever has the tables alone can neither put the lines
+in order again nor try whether they were certain ones. Only lines about the same one keep the order they have in the
+file: the later one counts. Every step may run twice.
 """
 
 import csv
@@ -11,8 +13,9 @@ import gzip
 import hmac
 import io
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +28,8 @@ from ecrm_privacy.mapping import FieldMapping, read_mapping
 from ecrm_privacy.sql import Conn
 
 BATCH_LINES = 500
+BAD_LINES_KEPT = 1_000
+"""So many bad lines are named; the rest are counted."""
 
 
 class BadLine(msgspec.Struct, frozen=True):
@@ -42,25 +47,39 @@ class Outcome(Protocol):
 
 
 class Importer(msgspec.Struct, frozen=True):
-    """How one kind of file is taken in: the struct of a line, and who stores a batch."""
+    """How one kind of file is taken in: the struct of a line, and who stores a batch.
+
+    `about` is the field that names what a line is about. Lines about the same one are stored in the order of the file,
+    and never in the same batch.
+    """
 
     kind: str
     record: type[Any]
     store: Outcome
-    check: Callable[[Any], str | None] = lambda _record: None
+    about: str | None = None
 
 
 class Report(msgspec.Struct):
-    """What became of a file."""
+    """What became of a file. Of the bad lines, the first ones are named and all are counted."""
 
     lines: int = 0
     outcomes: dict[str, int] = {}
     bad: list[BadLine] = []
+    bad_lines: int = 0
     resumed_at: int = 0
+
+    def refuse(self, number: int, cause: str) -> None:
+        """Note a bad line."""
+        self.bad_lines += 1
+        if len(self.bad) < BAD_LINES_KEPT:
+            self.bad.append(BadLine(number, cause))
 
 
 def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the numbered rows of a CSV, NDJSON (also gzipped) or Parquet file. Raises Malformed for another kind."""
+    """Yield the numbered rows of a CSV, NDJSON (also gzipped) or Parquet file.
+
+    Raises Malformed for another kind, and where a file cannot be read any further, with the line.
+    """
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         yield from _parquet(path)
@@ -68,32 +87,60 @@ def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if not name.endswith((".csv", ".ndjson", ".jsonl")):
         raise Malformed(f"{path.name}: not a CSV, NDJSON or Parquet file")
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        if name.endswith(".csv"):
-            yield from enumerate(csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline="")), start=2)
-            return
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, _json(line)
+        try:
+            yield from _csv(path.name, file) if name.endswith(".csv") else _ndjson(file)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise Malformed(f"{path.name}: not a whole gzip file; nothing of it was taken") from None
+
+
+def _ndjson(file: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(file, start=1):
+        if line.strip():
+            yield number, _json(line)
+
+
+def _csv(name: str, file: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    with io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="") as text:
+        reader = csv.DictReader(_utf8(name, text))
+        try:
+            for row in reader:
+                yield reader.line_num, row
+        except csv.Error as error:  # its words never quote the file
+            line = reader.reader.line_num  # the inner one has counted the line it fails on
+            raise Malformed(f"{name}: line {line}: {error}; nothing of the file was taken") from None
+
+
+def _utf8(name: str, lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if not line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in line):
+            raise Malformed(
+                f"{name}: line {number} is not UTF-8; nothing of the file was taken."
+                " Save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8"
+            )
+        yield line
 
 
 def _json(line: bytes) -> Mapping[str, Any]:
     try:
         found = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {"": "not JSON"}
     return found if isinstance(found, dict) else {"": "not an object"}
 
 
 def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
-        from pyarrow import parquet
+        from pyarrow import ArrowException, parquet
     except ImportError:
         raise Malformed("Parquet needs an extra: pip install 'ecrm-privacy[parquet]'") from None
     number = 0
-    for batch in parquet.ParquetFile(path).iter_batches():
-        for row in batch.to_pylist():
-            number += 1
-            yield number, row
+    try:
+        for batch in parquet.ParquetFile(path).iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield number, row
+    except ArrowException:
+        raise Malformed(f"{path.name}: no Parquet from row {number + 1} on; nothing of it was taken") from None
 
 
 def read(path: Path, importer: Importer, mapping: FieldMapping | None) -> tuple[list[bytes], Report]:
@@ -110,10 +157,7 @@ def read(path: Path, importer: Importer, mapping: FieldMapping | None) -> tuple[
         try:
             record = msgspec.convert(made, importer.record, strict=mapping is None)
         except msgspec.ValidationError as error:
-            report.bad.append(BadLine(number, _cause(str(error))))
-            continue
-        if (cause := importer.check(record)) is not None:
-            report.bad.append(BadLine(number, cause))
+            report.refuse(number, _cause(str(error)))
             continue
         good.append(msgspec.json.encode(record))
     return good, report
@@ -144,6 +188,39 @@ def order_of(secret: bytes, import_id: bytes) -> bytes:
     return hmac.digest(secret, b"order/v1" + import_id, "sha256")
 
 
+def shuffled(lines: Sequence[bytes], importer: Importer, seed: bytes) -> list[bytes]:
+    """Return `lines` in the order of a permutation that follows from `seed`.
+
+    Those about the same one share out the places they got in the order in which they came.
+    """
+    order = list(range(len(lines)))
+    random.Random(seed).shuffle(order)  # noqa: S311 -- the seed is secret; the order need only look like none
+    if importer.about is None:
+        return [lines[number] for number in order]
+    places: dict[Any, list[int]] = defaultdict(list)
+    for place, number in enumerate(order):
+        places[msgspec.json.decode(lines[number])[importer.about]].append(place)
+    for same in places.values():
+        for place, number in zip(same, sorted(order[place] for place in same), strict=True):
+            order[place] = number
+    return [lines[number] for number in order]
+
+
+def batches(records: Sequence[Any], about: str | None, most: int = BATCH_LINES) -> Iterator[Sequence[Any]]:
+    """Cut `records` into batches of at most `most`, none of which has two about the same one."""
+    batch: list[Any] = []
+    seen: set[Any] = set()
+    for record in records:
+        named = None if about is None else getattr(record, about)
+        if len(batch) >= most or (about is not None and named in seen):
+            yield batch
+            batch, seen = [], set()
+        batch.append(record)
+        seen.add(named)
+    if batch:
+        yield batch
+
+
 async def run(
     path: Path,
     importer: Importer,
@@ -170,10 +247,9 @@ async def run(
     done = report.resumed_at = before.done if before and before.done < len(good) else 0
     if not done:
         counts.clear()
-    random.Random(order_of(secret, import_id)).shuffle(good)  # noqa: S311 -- the seed is secret; the order need only look like none
+    lines = shuffled(good, importer, order_of(secret, import_id))
     decoder = msgspec.json.Decoder(importer.record)
-    while done < len(good):
-        batch = [decoder.decode(line) for line in good[done : done + BATCH_LINES]]
+    for batch in batches([decoder.decode(line) for line in lines[done:]], importer.about):
         counts.update(await importer.store(batch))
         done += len(batch)
         async with acquire() as conn:

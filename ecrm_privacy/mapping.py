@@ -105,5 +105,5 @@ def read_mapping(path: Path) -> FieldMapping:
     """Read a mapping file. Raises Malformed naming what is wrong."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text()), FieldMapping)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise Malformed(f"{path.name}: {error}") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -17,12 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ecrm_privacy import shipped
 from ecrm_privacy.app import (
     House,
-    activate,
-    mix_register,
     open_house,
     opener,
     passwords,
-    read_policy,
     signer,
     site_signals,
 )
@@ -35,6 +33,7 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
+from ecrm_privacy.enact import activate, read_policy
 from ecrm_privacy.errors import Failure, KeyFileRefused, StartRefused, Tampered, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
@@ -45,6 +44,7 @@ from ecrm_privacy.policy.diff import diff
 from ecrm_privacy.policy.load import load
 from ecrm_privacy.policy.store import active_hash
 from ecrm_privacy.processes import database, serve
+from ecrm_privacy.vault import aead
 from ecrm_privacy.vault.keyring import Keyring
 
 T = TypeVar("T")
@@ -233,26 +233,33 @@ def _verify_receipt(given: Namespace) -> int:
 
 
 def keys_create(config: Config, given: Namespace) -> int:
-    """`ecrm keys create`: prints the recovery copy and asks for it back."""
+    """`ecrm keys create`: prints the recovery copy, asks for it back, and only then writes the key file."""
     if config.key_file.exists():
         raise KeyFileRefused(f"{config.key_file} exists; a new key would make everything under the old one unreadable")
-    config.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keyring = Keyring.create(config.key_file)
+    keyring = Keyring(secrets.token_bytes(aead.KEY_BYTES))
     say("Recovery copy. Write it down and keep it apart from backups of the database; without it or the key file,")
     say("everything is lost:\n")
     say(keyring.recovery_copy(), "\n")
-    if not given.yes:
-        back = input("Type it back to show that you have it: ")
-        try:
-            same = Keyring.from_recovery(back).same_as(keyring)
-        except Failure:
-            same = False
-        if not same:
-            config.key_file.unlink()
-            say("That is not the same. The key file was removed again; nothing depends on it yet.")
-            return 1
+    if not given.yes and not _has_copy_of(keyring):
+        say("That is not the same: no key file was written, and that copy is of nothing. Begin again.")
+        return 1
+    config.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keyring.save(config.key_file)
     say(f"The key file is {config.key_file}.")
     return 0
+
+
+def _has_copy_of(keyring: Keyring) -> bool:
+    """Read the recovery copy back, from a terminal or a pipe. Raises KeyFileRefused when nothing comes."""
+    try:
+        return Keyring.from_recovery(input("Type it back to show that you have it: ")).same_as(keyring)
+    except EOFError:
+        raise KeyFileRefused(
+            "nobody confirmed the recovery copy, so no key file was written: run it at a terminal, or with --yes where"
+            " what is printed is kept safe"
+        ) from None
+    except KeyFileRefused:
+        return False
 
 
 def keys_backup(config: Config, _given: Namespace) -> int:
@@ -299,14 +306,12 @@ def importers(house: House) -> dict[str, Importer]:
         outcomes = await AnswerImport(house.desk, house.indexes).put(records, where)
         return ["nothing new" if outcome is None else _word(outcome) for outcome in outcomes]
 
-    made = {
-        "subjects": Importer("subjects", Profile, subjects),
-        "answers": Importer("answers", ImportedAnswer, answers),
-    }
-    for plugin in house.plugins:
-        for kind, importer in plugin.importers.items():
-            made[kind] = Importer(kind, importer.record, importer.store)
-    return made
+    made = [
+        Importer("subjects", Profile, subjects, about="customer_number"),
+        Importer("answers", ImportedAnswer, answers, about="customer_number"),
+        *(importer for plugin in house.plugins for importer in plugin.importers),
+    ]
+    return {importer.kind: importer for importer in made}
 
 
 def _word(outcome: int | Failure) -> str:
@@ -324,7 +329,7 @@ async def take_file(house: House, kind: str, path: Path, mapping: Path | None, *
     if not dry_run:
         await house.runner.drain()
         with suppress(Unavailable):  # somebody is at work in it: then it is mixed within the hour, like all else
-            await mix_register(house)
+            await house.upkeep.mix_register()
     return report
 
 
@@ -343,11 +348,11 @@ def show_report(kind: str, report: Report) -> None:
     """Say what became of a file."""
     outcomes = ", ".join(f"{count} {word}" for word, count in sorted(report.outcomes.items()))
     resumed = f" (went on at {report.resumed_at})" if report.resumed_at else ""
-    say(f"{kind}: {report.lines} lines{resumed}: {outcomes or 'nothing'}; {len(report.bad)} bad")
-    for line in report.bad[:20]:
+    say(f"{kind}: {report.lines} lines{resumed}: {outcomes or 'nothing'}; {report.bad_lines} bad")
+    for line in report.bad:
         say(f"  line {line.number}: {line.cause}")
-    if len(report.bad) > 20:
-        say(f"  … and {len(report.bad) - 20} more")
+    if report.bad_lines > len(report.bad):
+        say(f"  … and {report.bad_lines - len(report.bad)} more")
 
 
 def aggregate_run(config: Config, _given: Namespace) -> int:

@@ -1,8 +1,8 @@
 """What the guest brings: handlers, holders, importers and jobs. The composition root loads it by name."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from ecrm_privacy.database.coalesce import Coalescer
 from ecrm_privacy.database.pools import Pools
 from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.types import Admit, Caller, Customer, Signals
+from ecrm_privacy.imports import Importer
 from ecrm_privacy.rights.holders import Holder, Known
-from ecrm_privacy.sql import Conn
+from ecrm_privacy.sql import Conn, Effect
+from ecrm_privacy.vocabulary import Category
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.schema import Surface
@@ -41,18 +43,9 @@ SURFACE = Surface(HERE / "web" / "calls.toml", intake.BODIES)
 ACQUIRE_S = 10.0
 """How long a job or an import waits for a connection; nobody waits for them."""
 ATTEMPTS_MOST = 8
-LEARN_EVERY_S, PUBLISH_EVERY_S, MIX_EVERY_S = 900.0, 60.0, 3600.0
-BEFORE_START, OVERLAP = timedelta(days=1), timedelta(minutes=10)
-"""How far mixing goes back: at the first time, for what was not mixed before a stop; always, for clocks that differ."""
+LEARN_EVERY_S, PUBLISH_EVERY_S = 900.0, 60.0
 
 Progress = Callable[[int, int], None]
-
-
-class Importer(msgspec.Struct, frozen=True):
-    """How one kind of file is taken in: the struct of a line, and who stores a batch, saying a word about each line."""
-
-    record: type[Any]
-    store: Callable[[Sequence[Any]], Awaitable[list[str]]]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -63,12 +56,22 @@ class Job(msgspec.Struct, frozen=True):
     run: Callable[[], Awaitable[object]]
 
 
+def _mix(newer_than: datetime) -> tuple[Effect, ...]:
+    return (*keeping.mix(newer_than), *affinity.mix())
+
+
+async def _age(conn: Conn, category: Category, days: int, most: int) -> bool:
+    gone = await keeping.age(conn, category, days, most)
+    await affinity.learn(conn, sorted(gone))
+    return sum(gone.values()) < most
+
+
 class Plugin(msgspec.Struct, frozen=True):
     """The guest as the composition root sees it."""
 
     route_handlers: tuple[ControllerRouterHandler, ...]
     holders: tuple[Holder, ...]
-    importers: Mapping[str, Importer]
+    importers: tuple[Importer, ...]
     jobs: tuple[Job, ...]
     static: tuple[Path, ...]
     surface: Surface
@@ -77,6 +80,10 @@ class Plugin(msgspec.Struct, frozen=True):
     """Learns from everybody who contributes, publishes, and says in a sentence what came of it."""
     verify: Callable[[], Awaitable[str | None]]
     """Compares the counts with a rebuild; says where they first differ, or nothing."""
+    mix: Callable[[datetime], tuple[Effect, ...]] = _mix
+    """What takes from behaviour since then the order in which it came, for the house to run."""
+    age: Callable[[Conn, Category, int, int], Awaitable[bool]] = _age
+    """Forgets at most so many events of a category that are older than so many days, and what was learned from them."""
 
 
 def plugin(
@@ -102,7 +109,7 @@ def plugin(
         sections=outage.LastKnown(partial(_sections, pools.guest.acquire)),
         panel=config.demo,
     )
-    learning, mixing = Learning(patient, config.k_people), Mixing(patient)
+    learning = Learning(patient, config.k_people)
     return Plugin(
         route_handlers=_handlers(engine, config),
         holders=(HOLDER,),
@@ -110,7 +117,6 @@ def plugin(
         jobs=(
             Job("learn", LEARN_EVERY_S, learning.learn),
             Job("publish", PUBLISH_EVERY_S, learning.publish),
-            Job("mix", MIX_EVERY_S, mixing.mix),
         ),
         static=(STATIC,),
         surface=SURFACE,
@@ -142,7 +148,7 @@ async def _sections(acquire: Acquire) -> list[dict[str, str]]:
 
 def _importers(
     taking: Intake, acquire: Acquire, customer: Callable[[str], Caller], hallway: Hallway
-) -> dict[str, Importer]:
+) -> tuple[Importer, ...]:
     async def items(records: Sequence[NamedItem]) -> list[str]:
         async with acquire() as conn:
             await catalogue.put_items(conn, records)
@@ -154,7 +160,7 @@ def _importers(
         words = await _patiently(taking, [(customer(record.customer_number), record) for record in records], signals)
         return [word if word == STORED else f"dropped ({word})" for word in words]
 
-    return {"items": Importer(NamedItem, items), "events": Importer(EventLine, acts)}
+    return Importer("items", NamedItem, items, about="item_id"), Importer("events", EventLine, acts)
 
 
 async def _patiently(taking: Intake, said: Sequence[tuple[Caller, EventLine]], signals: Signals) -> list[str]:
@@ -182,22 +188,6 @@ HOLDER = Holder(
     unlearn=affinity.unlearn_some,
     relearn=affinity.relearn_some,
 )
-
-
-class Mixing:
-    """Takes from behaviour, again and again, the order in which it arrived: a dump could be joined by it."""
-
-    def __init__(self, acquire: Acquire) -> None:
-        self._acquire = acquire
-        self._since = datetime.now(UTC) - BEFORE_START
-
-    async def mix(self) -> None:
-        """Mix what came since the last time. Raises Unavailable while it is in use; the next time makes up for it."""
-        began = datetime.now(UTC)
-        async with self._acquire() as conn:
-            await keeping.mix(conn, self._since - OVERLAP)
-            await affinity.mix(conn)
-        self._since = began
 
 
 # learning -------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from ecrm_privacy.errors import Failure
-from ecrm_privacy.sql import Conn
+from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vocabulary import Pseudonym
 from personalization.aggregate import store
 
@@ -127,9 +127,9 @@ async def publish(conn: Conn, k_people: int) -> int:
     return result.changed if result else 0
 
 
-async def mix(conn: Conn) -> None:
-    """Take from the contributions the order in which they were learned, which a dump would show."""
-    await store.mix().run(conn)
+def mix() -> tuple[Effect, ...]:
+    """Return what takes from the contributions the order in which they were learned, which a dump would show."""
+    return (store.mix(),)
 
 
 async def rebuild(conn: Conn) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from ecrm_privacy.sql import Conn
-from ecrm_privacy.vocabulary import Pseudonym
+from ecrm_privacy.sql import Conn, Effect
+from ecrm_privacy.vocabulary import Category, Pseudonym
 from personalization.collect import store
 
 
@@ -28,9 +28,14 @@ async def forget_some(conn: Conn, pseudonyms: Sequence[Pseudonym], most: int) ->
     return await store.forget(list(pseudonyms), most).run(conn) < most
 
 
-async def mix(conn: Conn, newer_than: datetime) -> None:
-    """Take from the events since `newer_than` the order in which they arrived, which a dump would show."""
-    await store.mix(newer_than).run(conn)
+async def age(conn: Conn, category: Category, days: int, most: int) -> dict[Pseudonym, int]:
+    """Delete at most `most` events of `category` from before the last `days` days; returns whose, and how many."""
+    return {Pseudonym(row.pseudonym): row.events for row in await store.age(category, days, most).all(conn)}
+
+
+def mix(newer_than: datetime) -> tuple[Effect, ...]:
+    """Return what takes from the events since `newer_than` the order in which they came, which a dump would show."""
+    return (store.mix(newer_than),)
 
 
 def _without_nothing(row: msgspec.Struct) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from ecrm_privacy.sql import Query
-from ecrm_privacy.vocabulary import Pseudonym, Purpose
+from ecrm_privacy.vocabulary import Category, Pseudonym, Purpose
 
 
 class ItemRow(msgspec.Struct, frozen=True):
@@ -143,6 +143,32 @@ def forget(pseudonyms: Sequence[Pseudonym], most: int) -> Query[None]:
         where e.pseudonym = gone.pseudonym and e.event_id = gone.event_id
         """,
         (pseudonyms, most),
+    )
+
+
+class Aged(msgspec.Struct, frozen=True):
+    """A pseudonym, and how many of its events went by age."""
+
+    pseudonym: UUID
+    events: int
+
+
+def age(category: Category, days: int, most: int) -> Query[Aged]:
+    """Delete at most `most` events of a category from before the last `days` days, in the order of their names."""
+    return Query(
+        """
+        with old as materialized (
+            select e.pseudonym, e.event_id from engine.event e join ecrm.pseudonym p using (pseudonym)
+            where p.category = $1 and e.at < current_date - $2::int
+            order by e.pseudonym, e.event_id limit $3
+        ), gone as (
+            delete from engine.event e using old where e.pseudonym = old.pseudonym and e.event_id = old.event_id
+            returning e.pseudonym
+        )
+        select pseudonym, count(*) as events from gone group by pseudonym
+        """,
+        (category, days, most),
+        Aged,
     )
 
 

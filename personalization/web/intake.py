@@ -22,6 +22,8 @@ from personalization.web.engine import Engine
 
 EVENTS_MOST = 500
 LINES_PER_BATCH = 500
+DROPPED_LINES_NAMED = 1_000
+"""So many lines of a stream that were not taken are named; the rest are counted."""
 
 Record = TypeVar("Record")
 
@@ -107,11 +109,12 @@ class Line(msgspec.Struct, frozen=True):
     because: str
 
 
-class StreamReply(msgspec.Struct, frozen=True):
-    """What became of a stream."""
+class StreamReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of a stream: of the lines that were not taken the first 1,000, and how many more there were."""
 
     stored: int
     dropped: tuple[Line, ...]
+    more_dropped: int = 0
 
 
 @post("/v1/items:batch", status_code=200)
@@ -155,9 +158,15 @@ async def _stream(
     dropped: list[Line] = []
     batch: list[tuple[int, Record]] = []
 
+    def drop(at: int, because: str) -> None:
+        if len(dropped) < DROPPED_LINES_NAMED:
+            dropped.append(Line(at, because))
+
     async def put_away() -> int:
         words = await store([record for _, record in batch])
-        dropped.extend(Line(at, word) for (at, _), word in zip(batch, words, strict=True) if word != STORED)
+        for (at, _), word in zip(batch, words, strict=True):
+            if word != STORED:
+                drop(at, word)
         batch.clear()
         return words.count(STORED)
 
@@ -165,13 +174,15 @@ async def _stream(
         number += 1
         try:
             batch.append((number, decoder.decode(line)))
+        except UnicodeDecodeError:
+            drop(number, "not UTF-8")
         except msgspec.DecodeError as error:
-            dropped.append(Line(number, explain(str(error)) or "not one of the values that stand there"))
+            drop(number, explain(str(error)) or "not one of the values that stand there")
         if len(batch) >= LINES_PER_BATCH:
             stored += await put_away()
     if batch:
         stored += await put_away()
-    return StreamReply(stored, tuple(sorted(dropped, key=lambda one: one.line)))
+    return StreamReply(stored, tuple(sorted(dropped, key=lambda one: one.line)), number - stored - len(dropped))
 
 
 HANDLERS = (events, put_item, put_stock, item_batch, event_batch)

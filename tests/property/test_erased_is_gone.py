@@ -21,6 +21,7 @@ from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import IndexKind
 from ecrm_privacy.vault.pseudonym import pseudonym
+from ecrm_privacy.verbs import importers
 from ecrm_privacy.vocabulary import Category
 from tests.conftest import Database
 from tests.houses import SESSION, Browser, ClusterKeyring, Opened, everything, open_for_test
@@ -49,7 +50,7 @@ class Person(msgspec.Struct, frozen=True):
 @pytest.fixture
 async def opened(database: Database, tmp_path: Path) -> AsyncIterator[Opened]:
     async with open_for_test(database, tmp_path, plugins=(PLUGIN,), k_people=1) as house:
-        importer = house.house.plugins[0].importers["items"]
+        importer = importers(house.house)["items"]
         lines = [
             {"item_id": name, "kind": "product", "title": name, "url": f"/items/{name}", "stock": 3} for name in ITEMS
         ]

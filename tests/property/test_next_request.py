@@ -9,8 +9,9 @@ from random import Random
 import msgspec
 import pytest
 
-from ecrm_privacy.app import activate, site_signals
+from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.desk import hash_token
+from ecrm_privacy.enact import activate
 from ecrm_privacy.gate.types import Caller
 from tests.conftest import Database
 from tests.houses import CHOICE, SESSION, Browser, ClusterKeyring, Opened, open_for_test

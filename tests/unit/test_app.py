@@ -1,13 +1,17 @@
 """How the application is put together, where no database is needed."""
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
+import msgspec
 from litestar import Litestar, get
 from litestar.di import NamedDependency, Provide
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
-from ecrm_privacy.app import one_by_one
+from ecrm_privacy.app import _again, one_by_one
+from tests.houses import logged
 
 
 def _made(word: str) -> Provide:
@@ -49,3 +53,20 @@ def test_handlers_get_what_they_asked_for() -> None:
     """What is made one by one is what was asked for."""
     with TestClient(one_by_one(_app())) as client:
         assert client.get("/").json() == {"word": "word", "other": "other", "later": "of word"}
+
+
+def test_a_failing_job_is_logged_without_its_words() -> None:
+    """What comes again and again says by its log line what failed and where, and nothing that the failure quotes."""
+
+    async def fail() -> None:
+        raise ValueError("ada@example.com")
+
+    async def for_a_moment() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_again("learn", 0.001, fail), 0.2)
+
+    with logged() as log:
+        asyncio.run(for_a_moment())
+    first = msgspec.json.decode(log.getvalue().splitlines()[0])
+    assert (first["event"], first["kind"], first["error"]) == ("job_failed", "learn", "builtins.ValueError")
+    assert "left_out" not in first and b"ada@" not in log.getvalue()

@@ -6,6 +6,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from ecrm_privacy.verbs import importers
 from tests.conftest import Cluster
 from tests.houses import Browser, Opened, house_of_its_own
 
@@ -18,7 +19,7 @@ ITEMS = ("cup", "pot", "tin", "pen")
 async def opened(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Opened]:
     folder = tmp_path_factory.mktemp("house")
     async with house_of_its_own(cluster, folder, plugins=("personalization.plugin",)) as house:
-        importer = house.house.plugins[0].importers["items"]
+        importer = importers(house.house)["items"]
         lines = [
             {"item_id": name, "kind": "product", "title": name, "url": f"/items/{name}", "stock": 3} for name in ITEMS
         ]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from ecrm_privacy.sql import Query
+from ecrm_privacy.vocabulary import Category
 from personalization.aggregate import store as aggregate
 from personalization.collect import store as collect
 from personalization.interact import store as interact
@@ -35,8 +36,6 @@ OF_THE_GUEST: list[Query[Any]] = [
     aggregate.publish(20, 1.0, 3),
     *aggregate.clear(),
     *aggregate.recount(),
-    collect.mix(datetime(2026, 1, 1, tzinfo=UTC)),
-    aggregate.mix(),
     interact.behaviour([NAME], 3),
     interact.shelves(["tea"], 20, 3),
 ]
@@ -44,6 +43,9 @@ OF_THE_HOUSE: list[Query[Any]] = [
     collect.kept([NAME]),
     collect.taught([NAME]),
     collect.forget([NAME], 3),
+    collect.age(Category("purchases"), 3, 3),
+    collect.mix(datetime(2026, 1, 1, tzinfo=UTC)),
+    aggregate.mix(),
     aggregate.lock(),
     aggregate.advance(),
     aggregate.hold([NAME]),
@@ -59,6 +61,9 @@ FORBIDDEN = [
     "select 1 from ecrm.consent_status",
     "insert into ecrm.pseudonym_use values (gen_random_uuid(), 'personalize')",
     "delete from engine.model",
+    "call engine.mix('event', now())",
+    "call engine.mix('contribution', null)",
+    "call ecrm.mix('pseudonym')",
 ]
 
 

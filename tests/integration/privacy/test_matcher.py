@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from ecrm_privacy.app import mix_register
 from ecrm_privacy.database.postgres import ADMIN_ROLE
 from ecrm_privacy.vocabulary import CONTRIBUTE
 from tests.houses import Opened
@@ -64,10 +63,7 @@ def came(shop: Shop) -> dict[str, Pairs]:
 
 async def mix(worker: Opened) -> None:
     """Do what a worker does every hour."""
-    await mix_register(worker.house)
-    for job in worker.house.plugins[0].jobs:
-        if job.name == "mix":
-            await job.run()
+    await worker.house.upkeep.mix(datetime.now(UTC) - timedelta(days=1))
 
 
 def best(dump: Dump, came: Pairs, clue: str) -> matcher.Guess:

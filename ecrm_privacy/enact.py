@@ -1,0 +1,57 @@
+"""Putting a policy in force: rows that mean nothing before, one entry of the log, and one pointer."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from secrets import token_bytes
+
+import msgspec
+
+from ecrm_privacy import shipped
+from ecrm_privacy.config import Config
+from ecrm_privacy.errors import Failure, PolicyRefused
+from ecrm_privacy.ledger.record import Entry, LeafType, commitment, leaf
+from ecrm_privacy.policy import store as policy_store
+from ecrm_privacy.policy.compile import compile as compile_policy
+from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.policy.load import load
+from ecrm_privacy.policy.shelf import Shelf
+from ecrm_privacy.sql import Conn
+
+Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
+Append = Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]]
+
+
+def read_policy(config: Config) -> Bundle:
+    """Read the policy documents of the configuration. Raises PolicyRefused naming every problem."""
+    return load(config.policies or shipped.policies())
+
+
+async def active(acquire: Acquire, append: Append, shelf: Shelf, config: Config) -> Bundle:
+    """Return the active bundle; a database without any gets the configured documents."""
+    async with acquire() as conn:
+        row = await policy_store.active_hash().first(conn)
+    if row is None:
+        await activate(acquire, append, read_policy(config))
+        return await active(acquire, append, shelf, config)
+    return await shelf.bundle(row.bundle)
+
+
+async def activate(acquire: Acquire, append: Append, bundle: Bundle) -> int:
+    """Make `bundle` the policy and return the leaf index of the act.
+
+    Its rows are written ahead, because they mean nothing before; one entry and one pointer switch every worker at once.
+    """
+    async with acquire() as conn, conn.transaction():
+        for effect in policy_store.write_rows(bundle, compile_policy(bundle)):
+            await effect.run(conn)
+    text = msgspec.json.encode({"v": 1, "act": "policy.activate", "bundle": bundle.hash.hex()})
+    opening = token_bytes(32)
+    entry = Entry(
+        leaf=leaf(LeafType.POLICY, commitment(opening, text)),
+        statement=(text, opening),
+        effects=(policy_store.point(bundle.hash),),
+    )
+    outcome = (await append([entry]))[0]
+    if isinstance(outcome, Failure):
+        raise PolicyRefused(f"the policy could not be put in force: {type(outcome).__name__}") from outcome
+    return outcome
