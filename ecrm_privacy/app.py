@@ -138,6 +138,7 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         again: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
             ("upkeep", upkeep.LOOK_S, house.upkeep.run),
             ("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
+            ("sessions", LAPSED_S, house.rights.end_sessions),
         ]
         again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
         tasks = [asyncio.create_task(_again(*each), name=each[0]) for each in again]
