@@ -178,7 +178,7 @@ def stranded() -> Query[StrandedRow]:
 def end_sessions() -> Effect:
     """Delete the sessions whose time is over; one that led to a browser's own subject stays until that is erased."""
     return Query(
-        "delete from ecrm.session s where browser is null"
+        "delete from ecrm.session s where not exists (select from ecrm.subject_state t where t.subject = s.browser)"
         " and not exists (select from ecrm.live_session l where l.token_hash = s.token_hash)"
     )
 

@@ -1,7 +1,8 @@
 """How long a session lives, and that a sign-in is whole or never was."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,8 @@ from ecrm_privacy.consent.links import Links, SignInToken
 from ecrm_privacy.errors import Failure, TokenRefused, Unavailable
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.record import Entry
+from ecrm_privacy.rights.desk import RightsDesk
+from ecrm_privacy.sql import Conn
 from ecrm_privacy.vocabulary import NoticeVersion
 from tests.houses import NOTICE, SESSION, Browser, Opened, token
 
@@ -109,6 +112,32 @@ async def test_what_only_an_ended_session_reached_is_erased(
     assert await row(opened, old) is None
     assert "personalize" in await device.allowed()
     assert await opened.house.rights.end_sessions() == 0
+
+
+async def test_workers_that_look_at_once_erase_once(opened: Opened) -> None:
+    """One entry of the ledger says that it happened, however many find the session over."""
+    await opened.house.rights.end_sessions()
+    browser = opened.browser()
+    await browser.answer({"remember": "given"})
+    await age(opened, browser, began=ABSOLUTE)
+    house, lent = opened.house, 0
+
+    @asynccontextmanager
+    async def acquire() -> AsyncIterator[Conn]:
+        nonlocal lent
+        lent += 1
+        if lent == 2:  # it has seen what is over, and another worker is faster
+            await house.rights.end_sessions()
+        async with house.pools.house.acquire() as conn:
+            yield conn
+
+    rights = RightsDesk(acquire, house.writer.append, house.keyring, house.rights.holders, "controller", "demo")
+    size = "select tree_size from ecrm.ledger_head"
+    async with opened.as_admin() as admin:
+        before = await admin.fetchval(size)
+        await rights.end_sessions()
+        assert await admin.fetchval(size) == before + 1
+    assert await row(opened, mark(browser)) is None
 
 
 # a sign-in is whole, or never was -------------------------------------------------------------------------------------
