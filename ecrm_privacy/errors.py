@@ -2,7 +2,7 @@
 
 Failure
 ├── Refusal              the caller asked for what cannot be done; nothing changed
-│   ├── UnknownPurpose  UnknownNotice  RequiredPurpose  StaleNotice  EmptyAnswer  KeyMissing
+│   ├── UnknownPurpose  UnknownNotice  RequiredPurpose  EmptyAnswer  KeyMissing
 │   ├── Malformed        what was sent cannot be read; names the field, never its value
 │   ├── NotKnown         no such receipt, request or session for this caller
 │   ├── TokenRefused     a sign-in token that is forged, foreign, expired or used
@@ -34,10 +34,6 @@ class UnknownNotice(Refusal):
 
 class RequiredPurpose(Refusal):
     """A purpose without which the service cannot be rendered takes no answer but `given`."""
-
-
-class StaleNotice(Refusal):
-    """The notice was superseded by a material change; a yes to it no longer counts."""
 
 
 class EmptyAnswer(Refusal):

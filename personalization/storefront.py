@@ -20,7 +20,7 @@ from ecrm_privacy.consent.links import Links
 from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.rights.desk import RightsDesk
-from ecrm_privacy.web.answers import form, local
+from ecrm_privacy.web.forms import form, local
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.session import open_session
 from ecrm_privacy.web.tokens import SignInTokens

@@ -2,10 +2,7 @@
 
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
-from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl
-from uuid import UUID
 
 import msgspec
 from litestar import MediaType, Response, get, post
@@ -22,6 +19,7 @@ from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticeShown, PurposeShown
 from ecrm_privacy.vocabulary import Answer, ExpressionMethod, NoticeVersion, Purpose, Regime
+from ecrm_privacy.web.forms import form, local, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
 from ecrm_privacy.web.texts import labels
 
@@ -170,22 +168,6 @@ def set_cookies(reply: Response[Any], taken: Taken, hallway: Hallway, where: Whe
     reply.set_cookie(hallway.choice(taken.choice, where.site))
 
 
-def form(body: bytes) -> dict[str, str]:
-    """Decode a form post; the last value of a field counts. Raises Malformed."""
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=200))
-    except (UnicodeDecodeError, ValueError):
-        raise Malformed("The form cannot be read") from None
-
-
-def own_key(fields: dict[str, str], body: bytes) -> str:
-    """Return the key of one press of one button of a page that has several: its hidden key and what was pressed.
-
-    With the hidden key alone, the no of somebody who pressed yes by mistake would be refused as another body.
-    """
-    return sha256(idempotency_key(fields.get("idempotency_key")).encode() + body).hexdigest()
-
-
 def said_by_form(fields: dict[str, str], bundle: Bundle, where: Where) -> Said:
     """Return what a form said: `accept_all` and `refuse_all` are about every purpose that can be chosen.
 
@@ -216,12 +198,6 @@ def _said(name: str, value: str) -> SaidAnswer:
     if rest.startswith("/"):
         return SaidAnswer(Purpose(purpose), Answer(value), recipient=rest[1:])
     return SaidAnswer(Purpose(purpose), Answer(value), channel=rest or None)
-
-
-def local(path: str) -> str:
-    """Return `path` if it stays on this site, else the preferences page: nobody is redirected elsewhere."""
-    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if safe else "/preferences"
 
 
 @get("/v1/permissions")
@@ -280,11 +256,3 @@ def receipt_reply(found: Receipt) -> dict[str, Any]:
         **event_parts(found.event),
         "proof": found.proof,
     }
-
-
-def is_uuid(text: str) -> UUID:
-    """Return the UUID that `text` is. Raises NotKnown."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotKnown from None

@@ -35,8 +35,6 @@ DRAINED_BYTES_MAX = 16 * 1024 * 1024
 ANSWERS = frozenset({"/v1/answers", "/v1/subject/answers", "/preferences"})
 STREAMS = frozenset({"/v1/items:batch", "/v1/events:batch", "/v1/imports/answers"})
 """Calls that take NDJSON of any length: `stream.lines` limits a line, the deadline holds for each piece."""
-CAPABILITIES = ("/unsubscribe/",)
-"""Writes that mail programs do for the person (RFC 8058): no origin, no cookie; the token in the path is the right."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 KNOWN_METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
@@ -110,7 +108,7 @@ class Edges:
 
     async def _serve(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, answer: "_Answer") -> None:
         if scope["method"] not in SAFE_METHODS:
-            self._check_origin(scope["path"], headers)
+            self._check_origin(headers)
         if b"content-length" in headers or b"transfer-encoding" in headers:
             if scope["path"] in STREAMS:
                 receive = _paced(receive, self._body_deadline_s)
@@ -131,10 +129,8 @@ class Edges:
         finally:
             scope.update({**asked, "method": "HEAD"})
 
-    def _check_origin(self, path: str, headers: dict[bytes, bytes]) -> None:
+    def _check_origin(self, headers: dict[bytes, bytes]) -> None:
         """Refuse a write that a foreign page may have caused. Raises ForeignOrigin."""
-        if path.startswith(CAPABILITIES):
-            return
         fetch_site = headers.get(b"sec-fetch-site")
         if fetch_site == b"cross-site":
             raise ForeignOrigin

@@ -20,7 +20,8 @@ from ecrm_privacy.policy import choice
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.vocabulary import RightKind
 from ecrm_privacy.web import letter
-from ecrm_privacy.web.answers import field_name, form, is_uuid, local, own_key, receipt_bytes, said_by_form, set_cookies
+from ecrm_privacy.web.answers import field_name, receipt_bytes, said_by_form, set_cookies
+from ecrm_privacy.web.forms import form, is_uuid, local, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.texts import texts

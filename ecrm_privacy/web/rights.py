@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.vocabulary import RightKind
-from ecrm_privacy.web.answers import is_uuid
+from ecrm_privacy.web.forms import is_uuid
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
 
 

@@ -51,7 +51,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "slot": ("A slot of the policy.", "for-you"),
     "page": ("A page of the policy.", "yours"),
     "item_id": ("The shop's own number of the item.", "kettle-copper"),
-    "name": ("What the address ends with.", "stale-notice"),
+    "name": ("What the address ends with.", "unknown-notice"),
 }
 """What each parameter is, and an example."""
 OBJECT = {"type": "object"}

@@ -15,7 +15,7 @@ from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.profile import Profile, Profiles
 from ecrm_privacy.consent.standing import PermissionRow, permission, permissions
 from ecrm_privacy.errors import Malformed, NotKnown, UnknownPurpose
-from ecrm_privacy.gate.types import Customer, Signals
+from ecrm_privacy.gate.types import Customer
 from ecrm_privacy.policy.documents import Rule
 from ecrm_privacy.vocabulary import Category, Channel, NoticeVersion, Purpose, Recipient
 from ecrm_privacy.web.answers import AnswerReply, PermissionsReply
@@ -57,11 +57,6 @@ def number_of(request: AnyRequest) -> str:
     return number
 
 
-def signals_of(request: AnyRequest, hallway: Hallway) -> Signals:
-    """Return the signals of a server's call: the region's regime; what a browser sent is passed on in its headers."""
-    return hallway.signals(request)
-
-
 def concerning(caller: ServerCaller, rows: Sequence[PermissionRow]) -> tuple[PermissionRow, ...]:
     """Return of these permissions what is the caller's business: a partner sees whether it may, and nothing else."""
     return tuple(row for row in rows if not caller.is_partner or row.recipient == caller.recipient)
@@ -90,7 +85,7 @@ async def put_subject(
     """Store profile fields, sealed at once."""
     await authorize(request, "subjects:write")
     fields = decode(await request.body(), Fields).fields
-    outcome = (await profiles.put([Profile(number_of(request), fields)], signals_of(request, hallway), where))[0]
+    outcome = (await profiles.put([Profile(number_of(request), fields)], hallway.signals(request), where))[0]
     if not isinstance(outcome, int):
         raise outcome
     return Kept(outcome)
@@ -112,7 +107,7 @@ async def answer_elsewhere(
     subject = customer(number_of(request))
     if (await desk.standing(subject)).account is None:
         raise NotKnown
-    signals = signals_of(request, hallway)
+    signals = hallway.signals(request)
     said = decode(body, Said)
     about = (subject.customer_index or b"") + body  # the same words about somebody else are another act
     taken = await desk.take(subject, said, signals, where, idempotency_key=key, body=about)
@@ -134,7 +129,7 @@ async def subject_permissions(
     """What a customer permits now; to a partner, what they permit it."""
     server = await authorize(request, "consent:read")
     standing = await desk.standing(customer(number_of(request)))
-    signals = signals_of(request, hallway)
+    signals = hallway.signals(request)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     rows = concerning(server, permissions(standing, signals))
     return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
@@ -181,7 +176,7 @@ async def check_access(
     server = await authorize(request, "consent:read")
     asked = decode(await request.body(), Asked)
     rules = _rules(server, asked)
-    signals = signals_of(request, hallway)
+    signals = hallway.signals(request)
     results = []
     for number in asked.subjects:
         standing = await desk.standing(customer(number))

@@ -13,7 +13,7 @@ from ecrm_privacy.errors import Malformed
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode
 from ecrm_privacy.web.problems import explain
-from ecrm_privacy.web.servers import Authorize, signals_of
+from ecrm_privacy.web.servers import Authorize
 from ecrm_privacy.web.stream import lines
 from personalization.collect import catalogue
 from personalization.collect.catalogue import Item, ItemId, NamedItem
@@ -141,7 +141,7 @@ async def event_batch(
 ) -> StreamReply:
     """Take events in from the shop's back end, one per line (NDJSON) with its customer number; same gate."""
     await authorize(request, "events:write")
-    signals = signals_of(request, hallway)
+    signals = hallway.signals(request)
 
     async def store(said: Sequence[EventLine]) -> list[str]:
         return await engine.intake.take([(engine.customer(one.customer_number), one) for one in said], signals)

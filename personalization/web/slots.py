@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from ecrm_privacy.errors import Malformed
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
-from ecrm_privacy.web.servers import Authorize, number_of, signals_of
+from ecrm_privacy.web.servers import Authorize, number_of
 from personalization.interact import browse
 from personalization.interact.slots import SIZE, Filled, Slot
 from personalization.web.engine import PERSONAL, PUBLIC, Engine, names
@@ -75,7 +75,7 @@ async def slot_of_subject(
     """A slot for a shop that renders on its own server; the same gate."""
     await authorize(request, "slots:read")
     caller = engine.customer(number_of(request))
-    filled = await engine.slots.fill([slot], caller, signals_of(request, hallway), locale)
+    filled = await engine.slots.fill([slot], caller, hallway.signals(request), locale)
     return Response(filled.slots[slot], headers=PERSONAL)
 
 

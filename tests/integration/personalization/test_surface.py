@@ -188,6 +188,15 @@ async def test_the_back_end_is_gated_like_a_browser(web: httpx.AsyncClient) -> N
     assert (await web.post("/v1/subject/slots/greeting", headers=headers)).json()["title"] == "Good to see you"
 
 
+async def test_of_a_bad_stream_only_so_much_is_named(web: httpx.AsyncClient) -> None:
+    """Lines that cannot be read cost no memory beyond a thousand of them; all are counted, and no line ends the rest."""
+    good = b'{"item_id": "late", "kind": "product", "title": "Late", "url": "/items/late"}'
+    lines = b'{"item_id": "\xff"}\n' + b"{}\n" * 1_200 + good
+    reply = (await web.post("/v1/items:batch", content=lines, headers=SHOP)).json()
+    assert (reply["stored"], len(reply["dropped"]), reply["more_dropped"]) == (1, 1_000, 201)
+    assert reply["dropped"][0] == {"line": 1, "because": "not UTF-8"}
+
+
 async def test_the_shop_works_without_scripts(web: httpx.AsyncClient) -> None:
     """Sign in by a form, look at an item, say yes by the banner's form, and the pages follow."""
     signed = await web.post("/signin", data={"customer_number": "C-100001", "return_to": "/pages/yours"})

@@ -47,7 +47,7 @@ def broken() -> str:
     raise RuntimeError("ada@example.org")
 
 
-@post(["/v1/answers", "/echo", "/unsubscribe/{token:str}"], status_code=200)
+@post(["/v1/answers", "/echo"], status_code=200)
 async def echo(request: Request[Any, Any, Any]) -> dict[str, int]:
     return {"length": len(await request.body())}
 
@@ -201,12 +201,6 @@ def test_a_write_from_anywhere_else_is_refused(client: Client, headers: dict[str
 def test_reading_needs_no_origin(client: Client) -> None:
     """Following a link from anywhere is no write."""
     assert client.get("/page", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
-
-
-def test_a_mail_program_may_unsubscribe(client: Client) -> None:
-    """RFC 8058: the token in the path is the right; there is no origin."""
-    assert client.post("/unsubscribe/t", content=b"List-Unsubscribe=One-Click").status_code == 200
-    assert client.post("/unsubscribe", content=b"List-Unsubscribe=One-Click").status_code == 403
 
 
 def test_origins_follow_the_policy_in_force() -> None:

@@ -1,5 +1,6 @@
 """Promise 9: what is logged is on the allow-list, and nothing that was sent is."""
 
+import ast
 import io
 import json
 import logging
@@ -21,10 +22,14 @@ from ecrm_privacy.web import logs
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.limits import Buckets, Rates
 from ecrm_privacy.web.problems import handle
+from tests.house import source
 from tests.unit.web.asgi import Client
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs/reference/logs.md"
 CANARY = "ada@example.org"
+
+
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
 class Log(io.BytesIO):
@@ -222,3 +227,16 @@ def test_nothing_goes_to_the_terminal_beside_the_log(
     client.get("/receipts/broken")
     sys.stdout.flush()
     assert capsys.readouterr() == ("", "") and log.lines()
+
+
+def test_every_line_of_the_source_keeps_to_the_list() -> None:
+    """No line is written with a field that would be left out, and so say nothing when it is needed."""
+    wrong = [
+        f"{path}:{call.lineno}: {keyword.arg}"
+        for path in source.python(*source.PACKAGES)
+        for call in ast.walk(source.tree(path))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in LEVELS
+        for keyword in call.keywords
+        if keyword.arg not in {*logs.FIELDS, "exc_info", None}
+    ]
+    assert wrong == []

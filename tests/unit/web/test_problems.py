@@ -171,7 +171,6 @@ def test_every_failure_is_a_problem_that_keeps_its_words_to_itself(client: Clien
 @pytest.mark.parametrize(
     ("error", "name", "status"),
     [
-        (errors.StaleNotice(), "stale-notice", 409),
         (errors.RequiredPurpose(), "required-purpose", 422),
         (errors.KeyReuse(), "key-reuse", 422),
         (errors.EmptyAnswer(), "empty-answer", 400),
