@@ -17,6 +17,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,9 +149,10 @@ def read(path: Path, importer: Importer, mapping: FieldMapping | None) -> tuple[
     report = Report(outcomes={}, bad=[])
     good: list[bytes] = []
     seen: set[Any] = set()
+    later = mapping.later((row for _, row in rows(path)), datetime.now(UTC).date()) if mapping else timedelta()
     for number, row in rows(path):
         report.lines += 1
-        made = mapping.apply(row) if mapping else row
+        made = mapping.apply(row, later) if mapping else row
         if made is None or (mapping and mapping.unique and not _first(made, mapping.unique, seen)):
             report.outcomes["left out"] = report.outcomes.get("left out", 0) + 1
             continue
