@@ -97,7 +97,7 @@ class Links:
             effects.append(vault.claim_index(IndexKind.CUSTOMER_NUMBER, index, account.subject))
         carried = _carried(standing, account, signals, signals.answered or notice)
         made = changes(standing, account, carried) if carried.answers else ()
-        after = apply(account, made)
+        after = apply(account, made, gpc=signals.gpc or None)
         if after.regime is None:
             after = msgspec.structs.replace(after, regime=signals.regime)
         handed, moves = self._hand_over(msgspec.structs.replace(standing, account=after), signals)

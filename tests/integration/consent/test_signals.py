@@ -68,3 +68,11 @@ async def test_a_yes_without_the_signal_takes_it_back(opened: Opened, number: st
     await other.answer({MARKED: "given"})
     assert MARKED in await other.allowed()
     assert MARKED not in await device.allowed(), "there it is still sent"
+
+
+async def test_a_sign_in_that_is_written_down_says_what_was_sent_with_it(opened: Opened, number: str) -> None:
+    """The signal goes into the ledger with the next entry about the person, whichever that is."""
+    device, other = opened.browser(**{"Sec-GPC": "1"}), opened.browser()
+    await device.sign_in(number)
+    await other.sign_in(number)
+    assert await stored(opened, other)
