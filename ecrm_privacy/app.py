@@ -5,7 +5,6 @@ This file, the command line and the processes are the only ones that know everyb
 
 import asyncio
 import importlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -27,7 +26,7 @@ from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
-from ecrm_privacy.consent.receipts import Receipts
+from ecrm_privacy.consent.receipts import Prove, Receipts
 from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.coalesce import Coalescer
@@ -39,9 +38,11 @@ from ecrm_privacy.errors import Failure
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
 from ecrm_privacy.gate.types import Caller, Customer, Signals
-from ecrm_privacy.ledger import reader
 from ecrm_privacy.ledger import receipt as receipt_text
 from ecrm_privacy.ledger.checkpoint import Signer
+from ecrm_privacy.ledger.guard import Guard
+from ecrm_privacy.ledger.publish import TURNS, Publisher
+from ecrm_privacy.ledger.reader import LogReader
 from ecrm_privacy.ledger.store import open_log
 from ecrm_privacy.ledger.verify import SealedBody
 from ecrm_privacy.ledger.writer import Writer
@@ -100,6 +101,7 @@ class House(msgspec.Struct, frozen=True):
     pages: Pages
     desks: Desks
     tokens: SignInTokens
+    publisher: Publisher
     public_log: PublicLog
     health: Health
     embed: Script
@@ -116,6 +118,11 @@ def passwords(keyring: Keyring) -> dict[str, str]:
 def signer(config: Config, keyring: Keyring) -> Signer:
     """Return the log's signing key, derived from the key file."""
     return Signer(config.log_origin, Ed25519PrivateKey.from_private_bytes(keyring.derive("ledger/signing-key")))
+
+
+def guard(config: Config, keyring: Keyring) -> Guard:
+    """Return what remembers, beside the key file, the highest checkpoint that was published."""
+    return Guard(config.key_file.with_name("highest.checkpoint"), signer(config, keyring).verifier)
 
 
 @asynccontextmanager
@@ -136,6 +143,7 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         await _warm_up(house)
         house.runner.start()
         again: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
+            ("publish", max(config.checkpoint_period_s / TURNS, 0.1), house.publisher.publish),
             ("upkeep", upkeep.LOOK_S, house.upkeep.run),
             ("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
             ("sessions", LAPSED_S, house.rights.end_sessions),
@@ -172,8 +180,10 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     desk = ConsentDesk(acquire, read, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
     links = Links(desk, indexes)
     customer = partial(_customer, indexes)
-    log_signer = signer(config, keyring)
-    receipts = Receipts(read, keyring, partial(_prove, log_signer))
+    reader = LogReader(signer(config, keyring))
+    publisher = Publisher(read, reader, guard(config, keyring), config.checkpoint_period_s)
+    await publisher.check()
+    receipts = Receipts(read, keyring, _receipt_maker(reader))
     hallway = Hallway(config, shelf)
     plugins = tuple(
         importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, customer, hallway)
@@ -190,8 +200,8 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
         upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), plugins), indexes=indexes, customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
-        public_log=_public_log(read, log_signer, config.checkpoint_period_s), health=_health(read),
-        embed=read_script(), log_key=log_signer.vkey(),
+        publisher=publisher, public_log=_public_log(read, reader, publisher), health=_health(read),
+        embed=read_script(), log_key=reader.signer.vkey(),
         authorize=authorizer(Callers(read), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
 
@@ -218,30 +228,25 @@ async def _documents(acquire: Callable[[], AbstractAsyncContextManager[Conn]], b
     return row.documents if row else None
 
 
-async def _prove(log_signer: Signer, conn: Conn, index: int, raw: bytes, payload: bytes, opening: bytes) -> str:
-    proof = await reader.proof(conn, log_signer, index)
-    return receipt_text.build(leaf=raw, payload=payload, open=opening, index=index, path=proof.path, note=proof.note)
+def _receipt_maker(reader: LogReader) -> Prove:
+    async def prove(conn: Conn, index: int, raw: bytes, payload: bytes, opening: bytes) -> str:
+        proof = await reader.proof(conn, index, raw)
+        return receipt_text.build(
+            leaf=raw, payload=payload, open=opening, index=index, path=proof.path, note=proof.note
+        )
+
+    return prove
 
 
 def _public_log(
-    acquire: Callable[[], AbstractAsyncContextManager[Conn]], log_signer: Signer, period_s: float
+    acquire: Callable[[], AbstractAsyncContextManager[Conn]], reader: LogReader, publisher: Publisher
 ) -> PublicLog:
-    """The public checkpoint moves once per period: whoever watches it learns no moment of anybody's answer."""
-    published: list[tuple[float, str]] = []
-
-    async def checkpoint() -> str:
-        now = time.monotonic()
-        if not published or now - published[0][0] >= period_s:
-            async with acquire() as conn:
-                published[:] = [(now, await reader.checkpoint(conn, log_signer))]
-        return published[0][1]
-
     async def statement(leaf_index: int) -> dict[str, str]:
         async with acquire() as conn:
             found = await reader.statement(conn, leaf_index)
         return {"payload": found.payload.decode(), "open": found.open.hex()}
 
-    return PublicLog(log_signer.vkey(), checkpoint, statement)
+    return PublicLog(reader.signer.vkey(), publisher.checkpoint, publisher.tile, statement)
 
 
 def _site_keys(config: Config, bundle: Bundle) -> dict[str, bytes]:
@@ -317,7 +322,7 @@ SURFACES: tuple[ControllerRouterHandler, ...] = (
     rights.request_right, rights.request_status, rights.export,
     preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget, preferences.receipt_page,
     preferences.check_page, preferences.request_page, preferences.copy_page,
-    ledger.key, ledger.checkpoint, ledger.statement,
+    ledger.key, ledger.checkpoint, ledger.tile, ledger.statement,
     operations.live, operations.ready, operations.problem, operations.gpc, operations.script, operations.hashed_script,
 )  # fmt: skip
 

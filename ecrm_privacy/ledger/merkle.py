@@ -7,12 +7,15 @@ without its recursion.
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
 from ecrm_privacy.errors import Tampered
 
 HASH_BYTES = 32
+TILE_HEIGHT = 8
+"""So many levels of the tree lie in one tile (C2SP tlog-tiles)."""
 EMPTY_ROOT = sha256(b"").digest()
 """The root of the tree without leaves."""
 
@@ -130,6 +133,14 @@ def _check_lengths(*hashes: bytes) -> None:
         raise Tampered("a hash of the proof is not 32 bytes long")
 
 
+class Subtree(NamedTuple):
+    """The perfect subtree `number` of those with 256**`power` leaves, and its root."""
+
+    power: int
+    number: int
+    root_hash: bytes
+
+
 class CompactRange(msgspec.Struct, frozen=True):
     """A tree of `size` leaves known by its `edge`: the root of each perfect subtree, largest first, 32 bytes each.
 
@@ -149,15 +160,22 @@ class CompactRange(msgspec.Struct, frozen=True):
 
     def extend(self, hashes: Iterable[bytes]) -> "CompactRange":
         """Return the range after appending these leaf hashes."""
+        return self.grow(hashes)[0]
+
+    def grow(self, hashes: Iterable[bytes]) -> "tuple[CompactRange, list[Subtree]]":
+        """Return the range after appending these leaf hashes, and the subtrees of 256**n leaves that they finished."""
         stack = [self.edge[start : start + HASH_BYTES] for start in range(0, len(self.edge), HASH_BYTES)]
         size = self.size
+        finished = []
         for added in hashes:
-            node, filled = added, size
+            node, filled, height = added, size, 0
             while filled & 1:
-                node, filled = node_hash(stack.pop(), node), filled >> 1
+                node, filled, height = node_hash(stack.pop(), node), filled >> 1, height + 1
+                if height % TILE_HEIGHT == 0:
+                    finished.append(Subtree(height // TILE_HEIGHT, filled, node))
             stack.append(node)
             size += 1
-        return CompactRange(size, b"".join(stack))
+        return CompactRange(size, b"".join(stack)), finished
 
     def root(self) -> bytes:
         """Return the root hash."""

@@ -1,14 +1,22 @@
-"""Statements about the committed log, for receipts and for the public: checkpoints and inclusion proofs.
+"""What is said about the committed log, for receipts and for the public: checkpoints, proofs, tiles.
 
-What is signed was committed before, so a note can be asked for again and again: the same tree gives the same note.
+What is signed was committed before, so a note can be asked for again and again: the same tree gives the same note. A
+proof takes two reads however large the log is: its head, and those tiles that were not met before.
 """
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from ecrm_privacy.errors import NotKnown, Tampered
-from ecrm_privacy.ledger import merkle, store
+from ecrm_privacy.ledger import merkle, store, tiles
 from ecrm_privacy.ledger.checkpoint import Checkpoint, Signer
+from ecrm_privacy.ledger.tiles import Opened, Stretch, Tile
 from ecrm_privacy.sql import Conn
+
+TILES_KEPT = 512
+"""So many tiles are kept with the nodes above their hashes, some 33 kB each."""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -19,57 +27,97 @@ class Proof(msgspec.Struct, frozen=True):
     note: str
 
 
-async def checkpoint(conn: Conn, signer: Signer, tree_size: int | None = None) -> str:
-    """Return the signed checkpoint of the committed head, or of the tree as it was at `tree_size`.
+class LogReader:
+    """Reads one log, and signs what was committed. Tiles never change, so those it met are kept."""
 
-    An earlier size costs one read of all its leaf hashes. Raises `NotKnown` beyond the head, `Tampered` when the log
-    was opened under another origin than the signer's name.
-    """
-    head = await _head(conn, signer)
-    if tree_size is None or tree_size == head.tree_size:
-        return signer.sign(Checkpoint(head.origin, head.tree_size, head.root_hash).text())
-    if not 0 <= tree_size < head.tree_size:
-        raise NotKnown("the log has no tree of that size yet")
-    hashes = await _hashes(conn, tree_size)
-    return signer.sign(Checkpoint(head.origin, tree_size, merkle.root(hashes)).text())
+    def __init__(self, signer: Signer) -> None:
+        self.signer = signer
+        self._kept: OrderedDict[Tile, Opened] = OrderedDict()
 
+    async def checkpoint(self, conn: Conn, tree_size: int | None = None) -> str:
+        """Return the signed checkpoint of the committed head, or of the tree as it was at `tree_size`.
 
-async def proof(conn: Conn, signer: Signer, leaf_index: int) -> Proof:
-    """Return the proof that leaf `leaf_index` is in the committed tree; raises `NotKnown` without such a leaf.
+        Raises `NotKnown` beyond the head, `Tampered` when the log was opened under another origin than the signer's.
+        """
+        head = await self._head(conn)
+        if tree_size is None:
+            return self._sign(head.tree_size, head.root_hash)
+        return self._sign(tree_size, await self.root(conn, tree_size, head))
 
-    It reads the leaf hashes of the whole tree in one query and hashes them, about 0.5 µs a leaf; it never hands out a
-    proof that does not check: a head that its leaves do not lead to raises `Tampered`.
-    """
-    head = await _head(conn, signer)
-    if not 0 <= leaf_index < head.tree_size:
-        raise NotKnown("the log has no such leaf")
-    hashes = await _hashes(conn, head.tree_size)
-    path = merkle.inclusion_path(hashes, leaf_index, head.tree_size)
-    merkle.verify_inclusion(hashes[leaf_index], leaf_index, head.tree_size, path, head.root_hash)
-    note = signer.sign(Checkpoint(head.origin, head.tree_size, head.root_hash).text())
-    return Proof(leaf_index, tuple(path), note)
+    async def root(self, conn: Conn, tree_size: int, head: store.Head | None = None) -> bytes:
+        """Return the root of the tree as it was at `tree_size`. Raises `NotKnown` beyond the head."""
+        head = head or await self._head(conn)
+        if not 0 <= tree_size <= head.tree_size:
+            raise NotKnown("the log has no tree of that size yet")
+        if tree_size == 0:
+            return merkle.EMPTY_ROOT
+        return (await self._hashes(conn, [Stretch(0, tree_size)], tree_size))[0]
 
+    async def proof(self, conn: Conn, leaf_index: int, leaf: bytes) -> Proof:
+        """Return the proof that `leaf` is at `leaf_index` in the committed tree; raises `NotKnown` beyond its end.
 
-async def statement(conn: Conn, leaf_index: int) -> store.Statement:
-    """Return {payload, open} of one of our own acts, which is public; raises `NotKnown`."""
-    found = await store.statement(leaf_index).first(conn)
-    if found is None:
-        raise NotKnown("no public statement has that leaf index")
-    return found
+        It never hands out a proof that does not check: a head that its leaves do not lead to raises `Tampered`.
+        """
+        head = await self._head(conn)
+        if not 0 <= leaf_index < head.tree_size:
+            raise NotKnown("the log has no such leaf")
+        size = head.tree_size
+        path = await self._hashes(conn, tiles.inclusion(leaf_index, size), size)
+        merkle.verify_inclusion(merkle.leaf_hash(leaf), leaf_index, size, path, head.root_hash)
+        return Proof(leaf_index, path, self._sign(size, head.root_hash))
 
+    async def consistency(self, conn: Conn, first: int, second: int) -> tuple[bytes, ...]:
+        """Return the proof that the tree of `second` leaves continues that of `first`; raises `NotKnown`."""
+        head = await self._head(conn)
+        if not 0 < first <= second <= head.tree_size:
+            raise NotKnown("the log has no trees of these sizes")
+        return await self._hashes(conn, tiles.consistency(first, second), second)
 
-async def _head(conn: Conn, signer: Signer) -> store.Head:
-    head = await store.head().first(conn)
-    if head is None:
-        raise NotKnown("the log was never opened")
-    if head.origin != signer.name:
-        raise Tampered("the log was opened under another origin than the name of its key")
-    return head
+    async def tile(self, conn: Conn, tile: Tile) -> bytes:
+        """Return the hashes of a tile, 32 bytes each; raises `NotKnown` when the log has none of that width."""
+        found = await store.tiles_of([tile]).first(conn)
+        if found is None or found.hashes is None or len(found.hashes) != tile.width * merkle.HASH_BYTES:
+            raise NotKnown("the log has no such tile")
+        return found.hashes
 
+    async def entries(self, conn: Conn, number: int, width: int) -> bytes:
+        """Return the leaves of a tile of level 0, each after its length in two bytes; raises `NotKnown`."""
+        first = number * tiles.WIDTH
+        found = await store.leaves(first, first + width).all(conn)
+        if len(found) != width:
+            raise NotKnown("the log has no such tile")
+        return b"".join(len(row.leaf).to_bytes(2, "big") + row.leaf for row in found)
 
-async def _hashes(conn: Conn, tree_size: int) -> list[bytes]:
-    found = await store.leaf_hashes(0, tree_size).first(conn)
-    packed = (found.hashes if found is not None else None) or b""
-    if len(packed) != tree_size * merkle.HASH_BYTES:
-        raise Tampered("leaves are missing below the head of the log")
-    return [packed[start : start + merkle.HASH_BYTES] for start in range(0, len(packed), merkle.HASH_BYTES)]
+    async def statement(self, conn: Conn, leaf_index: int) -> store.Statement:
+        """Return {payload, open} of one of our own acts, which is public; raises `NotKnown`."""
+        found = await store.statement(leaf_index).first(conn)
+        if found is None:
+            raise NotKnown("no public statement has that leaf index")
+        return found
+
+    def _sign(self, tree_size: int, root_hash: bytes) -> str:
+        return self.signer.sign(Checkpoint(self.signer.name, tree_size, root_hash).text())
+
+    async def _head(self, conn: Conn) -> store.Head:
+        head = await store.head().first(conn)
+        if head is None:
+            raise NotKnown("the log was never opened")
+        if head.origin != self.signer.name:
+            raise Tampered("the log was opened under another origin than the name of its key")
+        return head
+
+    async def _hashes(self, conn: Conn, stretches: Sequence[Stretch], size: int) -> tuple[bytes, ...]:
+        needed = tiles.needed(stretches, size)
+        opened = {tile: self._kept[tile] for tile in needed if tile in self._kept}
+        opened |= await self._open(conn, needed - opened.keys())
+        for tile, nodes in opened.items():
+            self._kept[tile] = nodes
+            self._kept.move_to_end(tile)
+        while len(self._kept) > TILES_KEPT:
+            self._kept.popitem(last=False)
+        return tiles.hashes(stretches, size, opened)
+
+    async def _open(self, conn: Conn, missing: Iterable[Tile]) -> dict[Tile, Opened]:
+        asked = sorted(missing)
+        found = await store.tiles_of(asked).all(conn) if asked else []
+        return {tile: Opened(tile.width, row.hashes or b"") for tile, row in zip(asked, found, strict=True)}

@@ -4,13 +4,16 @@ Arrays go in by `unnest`: one round trip per batch, whatever its size. Whoever i
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
+from ecrm_privacy.ledger import tiles
 from ecrm_privacy.ledger.change import Standing, StateChange, fold
 from ecrm_privacy.ledger.entry import Entry
 from ecrm_privacy.ledger.merkle import EMPTY_ROOT, CompactRange
+from ecrm_privacy.ledger.tiles import Tile
 from ecrm_privacy.sql import Conn, Effect, Query
 
 
@@ -45,10 +48,23 @@ class Statement(msgspec.Struct, frozen=True):
     open: bytes
 
 
-class Hashes(msgspec.Struct, frozen=True):
-    """Leaf hashes of a stretch of the log, 32 bytes each, in leaf order."""
+class TileHashes(msgspec.Struct, frozen=True):
+    """The hashes of a tile, 32 bytes each."""
 
     hashes: bytes | None
+
+
+class Published(msgspec.Struct, frozen=True):
+    """The public checkpoint; an empty note while there is none."""
+
+    tree_size: int
+    note: str
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """A leaf, as it is."""
+
+    leaf: bytes
 
 
 _HEAD = "select origin, tree_size, root_hash, edge, frozen from ecrm.ledger_head"
@@ -131,19 +147,30 @@ s as (
     where exists (select from h)
     on conflict (subject) do update set regime = excluded.regime, restricted = excluded.restricted,
         adult_from = excluded.adult_from, gpc = excluded.gpc, leaf_index = excluded.leaf_index
+),
+t as (
+    insert into ecrm.tile (level, number, root_hash, hashes)
+    select level, number, root_hash, coalesce(case level
+        when 0 then (select string_agg(leaf_hash, ''::bytea order by leaf_index) from ecrm.ledger_entry
+                     where leaf_index >= u.number * 256 and leaf_index < $1)
+        else (select string_agg(below.root_hash, ''::bytea order by below.number) from ecrm.tile below
+              where below.level = u.level - 1 and below.number between u.number * 256 and u.number * 256 + 255)
+        end, ''::bytea) || added
+    from unnest($31::int[], $32::bigint[], $33::bytea[], $34::bytea[]) as u(level, number, root_hash, added)
+    where exists (select from h)
 )
 select count(*)::int as heads from h
 """
 
 
-def append(
-    before: CompactRange, after: CompactRange, hashes: Sequence[bytes], batch: Sequence[Entry]
-) -> Query[Appended]:
+def append(before: CompactRange, hashes: Sequence[bytes], batch: Sequence[Entry]) -> Query[Appended]:
     """Everything a batch writes but its effects. No subject may occur twice in it: a row is touched once per statement.
 
-    A CTE's `select` sees the snapshot before the statement; the head lock is held, so that is the newest state.
+    A CTE's `select` sees the snapshot before the statement; the head lock is held, so that is the newest state. A tile
+    that becomes full finds its earlier hashes there, and gets the batch's own.
     """
     first = before.size
+    after, subtrees = before.grow(hashes)
     bodies = [(first + at, entry) for at, entry in enumerate(batch) if entry.body is not None]
     statements = [(first + at, *entry.statement) for at, entry in enumerate(batch) if entry.statement is not None]
     linked = [(first + at, entry) for at, entry in enumerate(batch) if entry.subject is not None and not entry.erases]
@@ -154,6 +181,7 @@ def append(
         *_columns(3, statements),
         *_columns(9, [row for index, entry in linked for row in _status_rows(index, entry)]),
         *_columns(6, [_state_row(index, entry) for index, entry in linked]),
+        *_columns(4, tiles.finished(first, hashes, subtrees)),
     )  # fmt: skip
     return Query(_APPEND, args, Appended)
 
@@ -181,16 +209,65 @@ def _columns(width: int, rows: Sequence[tuple[object, ...]]) -> list[list[object
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
-def leaf_hashes(first: int, until: int) -> Query[Hashes]:
-    """The stored leaf hashes from `first` up to, not including, `until`, as one value."""
+def tiles_of(asked: Sequence[Tile]) -> Query[TileHashes]:
+    """The hashes of each of these tiles, in the order asked; None or too few where the log does not have them.
+
+    An unfinished tile is no row of its own: its hashes are those of the leaves or of the full tiles below it.
+    """
     return Query(
-        "select string_agg(leaf_hash, ''::bytea order by leaf_index) as hashes from ecrm.ledger_entry"
-        " where leaf_index >= $1 and leaf_index < $2",
+        """
+        select case
+            when width = 256 then (select hashes from ecrm.tile t where t.level = a.level and t.number = a.number)
+            when level = 0 then (select string_agg(leaf_hash, ''::bytea order by leaf_index) from ecrm.ledger_entry
+                where leaf_index >= a.number * 256 and leaf_index < a.number * 256 + a.width)
+            else (select string_agg(root_hash, ''::bytea order by number) from ecrm.tile t
+                where t.level = a.level - 1 and t.number >= a.number * 256 and t.number < a.number * 256 + a.width)
+            end as hashes
+        from unnest($1::int[], $2::bigint[], $3::int[]) with ordinality as a(level, number, width, place)
+        order by place
+        """,
+        tuple(_columns(3, asked)),
+        TileHashes,
+    )
+
+
+def leaves(first: int, until: int) -> Query[Leaf]:
+    """The leaves from `first` up to, not including, `until`, in order."""
+    return Query(
+        "select leaf from ecrm.ledger_entry where leaf_index >= $1 and leaf_index < $2 order by leaf_index",
         (first, until),
-        Hashes,
+        Leaf,
     )
 
 
 def statement(leaf_index: int) -> Query[Statement]:
     """The public statement of one of our own acts."""
     return Query("select leaf_index, payload, open from ecrm.statement where leaf_index = $1", (leaf_index,), Statement)
+
+
+def published() -> Query[Published]:
+    """What is public."""
+    return Query("select tree_size, note from ecrm.published", (), Published)
+
+
+def claim_publishing(period: timedelta) -> Query[Published]:
+    """Take the turn to publish, and return what is public; no row while the turn is not due or somebody else's."""
+    return Query(
+        "insert into ecrm.published (tree_size, note, at) values (0, '', now())"
+        " on conflict (one) do update set at = now() where published.at <= now() - $1::interval"
+        " returning tree_size, note",
+        (period,),
+        Published,
+    )
+
+
+def show(tree_size: int, note: str) -> Effect:
+    """Make `note` the public checkpoint, unless a higher one is."""
+    return Query(
+        "update ecrm.published set tree_size = $1, note = $2 where note = '' or tree_size < $1", (tree_size, note)
+    )
+
+
+def freeze(why: str) -> Effect:
+    """Let nothing be appended any more, and nothing personal be opened, until `ecrm ledger shard`."""
+    return Query("update ecrm.ledger_head set frozen = $1 where frozen is null", (why,))

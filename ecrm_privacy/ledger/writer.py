@@ -219,7 +219,7 @@ class Writer:
         if not batch:
             return
         hashes = [leaf_hash(entry.leaf) for entry in batch]
-        appended = await store.append(before, before.extend(hashes), hashes, batch).first(conn)
+        appended = await store.append(before, hashes, batch).first(conn)
         assert appended is not None and appended.heads == 1, "the head is locked, nobody else can have moved it"
         await run_all(conn, effects_of(batch, before.size))
 

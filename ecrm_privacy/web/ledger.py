@@ -1,4 +1,4 @@
-"""The public side of the log: its key, its checkpoint, and our own acts."""
+"""The public side of the log: its key, its checkpoint, its tiles (C2SP tlog-tiles), and our own acts."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,12 +7,15 @@ from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+OCTETS = "application/octet-stream"
+
 
 class PublicLog(msgspec.Struct, frozen=True):
-    """What of the log is public: `vkey` (signed-note), a signed checkpoint, and {payload, open} of our own acts."""
+    """What of the log is public: `vkey` (signed-note), a checkpoint, tiles by name, {payload, open} of our own acts."""
 
     vkey: str
     checkpoint: Callable[[], Awaitable[str]]
+    tile: Callable[[str], Awaitable[bytes]]
     statement: Callable[[int], Awaitable[dict[str, str]]]
 
 
@@ -27,6 +30,16 @@ async def checkpoint(public_log: NamedDependency[PublicLog]) -> Response[str]:
     """The public checkpoint (C2SP tlog-checkpoint); it moves at a steady pace, so that it tells nobody's moment."""
     note = await public_log.checkpoint()
     return Response(note, media_type=MediaType.TEXT, headers={"Cache-Control": "public, max-age=1"})
+
+
+@get("/ledger/tile/{name:path}", media_type=OCTETS)
+async def tile(name: FromPath[str], public_log: NamedDependency[PublicLog]) -> Response[bytes]:
+    """A tile: `0/x001/x234/067` holds 256 hashes of 32 bytes, `….p/12` the first 12, `entries/…` the leaves themselves.
+
+    Tiles beyond the public checkpoint are not served. What is served never changes.
+    """
+    hashes = await public_log.tile(name.removeprefix("/"))
+    return Response(hashes, media_type=OCTETS, headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
 @get("/ledger/statement/{leaf_index:int}")

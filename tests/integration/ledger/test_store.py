@@ -1,11 +1,14 @@
 """Every query of the store against the migrated schema, and what the house's role may not do."""
 
+from datetime import timedelta
+
 import asyncpg
 import msgspec
 import pytest
 
 from ecrm_privacy.ledger import store
 from ecrm_privacy.ledger.merkle import CompactRange
+from ecrm_privacy.ledger.tiles import Tile
 from ecrm_privacy.sql import Query
 
 pytestmark = pytest.mark.anyio
@@ -14,8 +17,11 @@ QUERIES: list[Query[msgspec.Struct]] = [
     store.head(),
     store.lock_head(),
     store.newest([]),
-    store.append(CompactRange(), CompactRange(), [], []),
-    store.leaf_hashes(0, 0),
+    store.append(CompactRange(), [], []),
+    store.tiles_of([Tile(0, 0, 1), Tile(0, 0, 256), Tile(1, 0, 1)]),
+    store.leaves(0, 1),
+    store.published(),
+    store.claim_publishing(timedelta(0)),
     store.statement(0),
 ]
 
@@ -35,7 +41,7 @@ async def test_nobody_who_logs_in_changes_an_entry(
 ) -> None:
     """Neither the house nor the gate nor the guest may change or drop what was appended."""
     for conn in (house, gate, guest):
-        for table in ("ledger_entry", "statement"):
-            for change in ("update ecrm.{} set leaf_index = 0", "delete from ecrm.{}", "truncate ecrm.{}"):
+        for table, column in (("ledger_entry", "leaf_index"), ("statement", "leaf_index"), ("tile", "number")):
+            for change in ("update ecrm.{0} set {1} = 0", "delete from ecrm.{0}", "truncate ecrm.{0}"):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                    await conn.execute(change.format(table))
+                    await conn.execute(change.format(table, column))

@@ -1,0 +1,104 @@
+"""The one checkpoint that the public sees. It moves at a steady pace, so that it tells nobody's moment.
+
+A turn: claim it, so that one worker takes it; make sure that the log continues what was published before; sign; let the
+witnesses sign; remember the note outside the database; show it. No connection is held while witnesses are asked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+
+from ecrm_privacy.errors import NotKnown, Tampered
+from ecrm_privacy.ledger import store, tiles
+from ecrm_privacy.ledger.checkpoint import Checkpoint, open_checkpoint
+from ecrm_privacy.ledger.guard import Guard
+from ecrm_privacy.ledger.reader import LogReader
+from ecrm_privacy.ledger.tiles import Tile
+from ecrm_privacy.sql import Conn
+
+Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
+Cosign = Callable[[str], Awaitable[str]]
+"""`await cosign(note)` returns the note with the witnesses' signatures that could be had in time."""
+
+BEHIND = "the log is behind what was published: the database was restored, or a failover lost entries"
+FORKED = "the log is not the one that was published: its entries differ"
+TURNS = 4
+"""Each worker looks so many times in a period whether the next turn is due."""
+
+
+async def _alone(note: str) -> str:
+    return note
+
+
+class Publisher:
+    """Publishes the log that `reader` reads, at most once per `period_s`; `guard` keeps what was published."""
+
+    def __init__(
+        self, acquire: Acquire, reader: LogReader, guard: Guard, period_s: float, cosign: Cosign = _alone
+    ) -> None:
+        self._acquire = acquire
+        self._reader = reader
+        self._guard = guard
+        self._period = timedelta(seconds=period_s)
+        self._cosign = cosign
+
+    async def check(self) -> None:
+        """Freeze the log when it does not continue what was published; see `ecrm ledger shard`."""
+        highest = await asyncio.to_thread(self._guard.highest)
+        async with self._acquire() as conn:
+            await self._check(conn, highest)
+
+    async def publish(self) -> None:
+        """Move the public checkpoint, if its time has come and no other worker does."""
+        async with self._acquire() as conn:
+            claimed = await store.claim_publishing(self._period).first(conn)
+            if claimed is None or not await self._check(conn, await asyncio.to_thread(self._guard.highest)):
+                return
+            note = await self._reader.checkpoint(conn)
+        checkpoint = open_checkpoint(note, self._reader.signer.verifier)
+        if claimed.note and checkpoint.tree_size == claimed.tree_size:
+            return
+        note = await self._cosign(note)
+        await asyncio.to_thread(self._guard.keep, note)
+        async with self._acquire() as conn:
+            await store.show(checkpoint.tree_size, note).run(conn)
+
+    async def checkpoint(self) -> str:
+        """Return the public checkpoint. Raises `NotKnown` while nothing is published."""
+        await self.publish()
+        return (await self._published()).note
+
+    async def tile(self, path: str) -> bytes:
+        """Return a tile of the public tree by its name: hashes, or leaves. Raises `NotKnown`."""
+        try:
+            level, number, width = tiles.parse_tile_path(path)
+        except Tampered as tampered:
+            raise NotKnown(str(tampered)) from None
+        tile = Tile(level or 0, number, width)
+        if not tiles.is_in(tile, (await self._published()).tree_size):
+            raise NotKnown("the public log has no such tile yet")
+        async with self._acquire() as conn:
+            if level is None:
+                return await self._reader.entries(conn, number, width)
+            return await self._reader.tile(conn, tile)
+
+    async def _published(self) -> store.Published:
+        async with self._acquire() as conn:
+            found = await store.published().first(conn)
+        if found is None or not found.note:
+            raise NotKnown("nothing of the log is published yet")
+        return found
+
+    async def _check(self, conn: Conn, highest: Checkpoint | None) -> bool:
+        if highest is None:
+            return True
+        try:
+            wrong = None if await self._reader.root(conn, highest.tree_size) == highest.root_hash else FORKED
+        except NotKnown:
+            wrong = BEHIND
+        except Tampered:
+            wrong = FORKED
+        if wrong is not None:
+            await store.freeze(wrong).run(conn)
+        return wrong is None
