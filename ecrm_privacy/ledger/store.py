@@ -254,7 +254,8 @@ def claim_publishing(period: timedelta) -> Query[Published]:
     """Take the turn to publish, and return what is public; no row while the turn is not due or somebody else's."""
     return Query(
         "insert into ecrm.published (tree_size, note, at) values (0, '', now())"
-        " on conflict (one) do update set at = now() where published.at <= now() - $1::interval"
+        " on conflict (one) do update set at = now()"
+        " where published.note = '' or published.at <= now() - $1::interval"
         " returning tree_size, note",
         (period,),
         Published,
