@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,8 +59,7 @@ class FieldRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.starts or self.otherwise is not None:
             return next((word for start, word in self.starts.items() if raw.startswith(start)), self.otherwise)
         if self.format is not None:
-            moment = datetime.strptime(raw, self.format)  # noqa: DTZ007 -- the zone is set on the next line
-            return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) + later).isoformat()
+            return (_moment(raw, self.format) + later).isoformat()
         if self.scale is not None or self.absolute:
             return self._number(raw)
         return f"{self.prefix}{raw.zfill(self.pad)}{self.suffix}"
@@ -70,6 +70,12 @@ class FieldRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except InvalidOperation:
             raise ValueError("not a number") from None
         return round(abs(number) if self.absolute else number)
+
+
+@lru_cache(maxsize=1024)  # lines of one purchase follow each other, and this is what takes longest about a line
+def _moment(raw: str, written: str) -> datetime:
+    moment = datetime.strptime(raw, written)  # noqa: DTZ007 -- the zone is set on the next line
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _text(value: Any) -> str:

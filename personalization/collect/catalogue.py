@@ -15,8 +15,10 @@ BATCH_MOST = 1_000
 
 ItemId = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\s/?#\x00-\x1f]+$")]
 """The shop's own number of an item; it stands in paths, so without blanks and slashes."""
-Link = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://|/(?!/))[^\s\"<>\\]*$")]
+Link = Annotated[str, Meta(max_length=2_000, pattern=r"^(https?://|/(?!/))[^\s\"<>\\\x00-\x1f]*$")]
 """A path of this service (`/items/x`) or an absolute web address; no script, and no other host by `//`."""
+WRITABLE = r"^[^\x00]*$"
+"""PostgreSQL keeps every character but this one."""
 
 
 class ItemKind(StrEnum):
@@ -45,10 +47,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     item_id: ItemId | None = None
     kind: ItemKind
-    title: Annotated[str, Meta(min_length=1, max_length=300)]
+    title: Annotated[str, Meta(min_length=1, max_length=300, pattern=WRITABLE)]
     url: Link
-    summary: Annotated[str, Meta(max_length=4_000)] = ""
-    section: Annotated[str, Meta(max_length=100)] = ""
+    summary: Annotated[str, Meta(max_length=4_000, pattern=WRITABLE)] = ""
+    section: Annotated[str, Meta(max_length=100, pattern=WRITABLE)] = ""
     image: Link | None = None
     price: Price | None = None
     stock: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1

@@ -167,6 +167,9 @@ async def test_an_item_is_put_under_its_own_name(web: httpx.AsyncClient) -> None
     assert other.status_code == 400
     bad = await web.put("/v1/items/lamp", json={**item, "url": "javascript:alert(1)"}, headers=SHOP)
     assert bad.status_code == 400
+    for field in ("title", "summary", "section", "url"):
+        unwritable = await web.put("/v1/items/lamp", json={**item, field: "/a\x00b"}, headers=SHOP)
+        assert unwritable.status_code == 400, field
 
 
 async def test_the_back_end_is_gated_like_a_browser(web: httpx.AsyncClient) -> None:
@@ -189,7 +192,7 @@ async def test_the_back_end_is_gated_like_a_browser(web: httpx.AsyncClient) -> N
 
 
 async def test_of_a_bad_stream_only_so_much_is_named(web: httpx.AsyncClient) -> None:
-    """Lines that cannot be read cost no memory beyond a thousand of them; all are counted, and no line ends the rest."""
+    """Of lines that cannot be read a thousand are named and all counted, and none of them ends the rest."""
     good = b'{"item_id": "late", "kind": "product", "title": "Late", "url": "/items/late"}'
     lines = b'{"item_id": "\xff"}\n' + b"{}\n" * 1_200 + good
     reply = (await web.post("/v1/items:batch", content=lines, headers=SHOP)).json()
