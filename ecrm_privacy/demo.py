@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -160,6 +161,6 @@ def _welcome(config: Config) -> None:
 
   Try this: say no in the banner and look around; sign in as one of the customers at {config.origin}/signin;
   switch a permission in the panel beside the page, and watch the page follow.
-  Check the log:           ecrm ledger verify --data-dir {config.data_dir}
+  Check the log:           {sys.argv[0]} ledger verify --data-dir {config.data_dir}
   Ctrl-C stops everything; a second start finds it as it was.
 """)
