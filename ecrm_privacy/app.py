@@ -34,16 +34,18 @@ from ecrm_privacy.database.migrate import check_schema
 from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
-from ecrm_privacy.errors import Failure
+from ecrm_privacy.errors import Failure, LogFrozen, StartRefused
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
 from ecrm_privacy.gate.types import Caller, Customer, Signals
 from ecrm_privacy.ledger import receipt as receipt_text
 from ecrm_privacy.ledger.checkpoint import Signer
 from ecrm_privacy.ledger.guard import Guard
+from ecrm_privacy.ledger.names import number_of
 from ecrm_privacy.ledger.publish import TURNS, Publisher
 from ecrm_privacy.ledger.reader import LogReader
-from ecrm_privacy.ledger.store import open_log
+from ecrm_privacy.ledger.store import Head, open_log
+from ecrm_privacy.ledger.store import head as log_head
 from ecrm_privacy.ledger.verify import SealedBody
 from ecrm_privacy.ledger.writer import Writer
 from ecrm_privacy.policy import store as policy_store
@@ -57,7 +59,7 @@ from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vocabulary import EVIDENCE, Category, SubjectId
-from ecrm_privacy.web import answers, ledger, operations, preferences, rights, schema, servers, session
+from ecrm_privacy.web import answers, ledger, operations, preferences, receipts, rights, schema, servers, session
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
@@ -115,14 +117,25 @@ def passwords(keyring: Keyring) -> dict[str, str]:
     return {role: keyring.password(role) for role in ROLES}
 
 
-def signer(config: Config, keyring: Keyring) -> Signer:
-    """Return the log's signing key, derived from the key file."""
-    return Signer(config.log_origin, Ed25519PrivateKey.from_private_bytes(keyring.derive("ledger/signing-key")))
+def signer(config: Config, keyring: Keyring, origin: str | None = None) -> Signer:
+    """Return the log's signing key, derived from the key file; after a shard the log has another `origin` than at first.
+
+    Raises StartRefused for the origin of another log.
+    """
+    origin = origin or config.log_origin
+    if number_of(config.log_origin, origin) is None:
+        raise StartRefused(
+            f"the log of this database is named {origin}, and the configuration names {config.log_origin}: set"
+            " ECRM_LOG_ORIGIN to the name that it was opened with"
+        )
+    label = "ledger/signing-key" if origin == config.log_origin else f"ledger/signing-key/{origin}"
+    return Signer(origin, Ed25519PrivateKey.from_private_bytes(keyring.derive(label)))
 
 
 def guard(config: Config, keyring: Keyring) -> Guard:
-    """Return what remembers, beside the key file, the highest checkpoint that was published."""
-    return Guard(config.key_file.with_name("highest.checkpoint"), signer(config, keyring).verifier)
+    """Return what remembers, beside the key file, the highest checkpoint that was shown to anybody."""
+    path = config.key_file.with_name("highest.checkpoint")
+    return Guard(path, config.log_origin, lambda origin: signer(config, keyring, origin).verifier)
 
 
 @asynccontextmanager
@@ -320,8 +333,8 @@ SURFACES: tuple[ControllerRouterHandler, ...] = (
     session.sign_in, session.sign_out,
     servers.put_subject, servers.answer_elsewhere, servers.subject_permissions, servers.check_access,
     rights.request_right, rights.request_status, rights.export,
-    preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget, preferences.receipt_page,
-    preferences.check_page, preferences.request_page, preferences.copy_page,
+    preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget,
+    preferences.request_page, preferences.copy_page, receipts.receipt_page, receipts.check_page, receipts.check_file,
     ledger.key, ledger.checkpoint, ledger.tile, ledger.statement,
     operations.live, operations.ready, operations.problem, operations.gpc, operations.script, operations.hashed_script,
 )  # fmt: skip

@@ -9,6 +9,8 @@
 
 A receipt is good when five things hold, each with its own error text: the text is canonical, the checkpoint is signed
 by the log, the leaf is in its tree at the index, the leaf commits to the payload, and the payload is a consent record.
+Who has it as JSON from the service may check that: `proof` is looked at, and `payload`, which must be the one in it.
+The page that checks receipts (web/static/receipts_check.js) refuses what this refuses, for the same reason.
 """
 
 import re
@@ -45,6 +47,13 @@ class Extra(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     leaf: str
     payload: str
     open: str
+
+
+class Served(msgspec.Struct, frozen=True):
+    """What counts of a receipt as the service answers it in JSON; its other members are there to be read easily."""
+
+    payload: str
+    proof: str
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -87,6 +96,19 @@ def parse_proof(text: str) -> TlogProof:
     )
 
 
+def unpack(text: str) -> tuple[str, str | None]:
+    """Return the proof, and the payload that stands beside it if the receipt is JSON; raises `Tampered`."""
+    if not text.startswith("{"):
+        return text, None
+    if len(text) > RECEIPT_CHARACTERS_MAX:
+        raise Tampered("the receipt is too long")
+    try:
+        served = msgspec.json.decode(text, type=Served)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise Tampered("the receipt is JSON without a payload and a proof") from None
+    return served.proof, served.payload
+
+
 def parse_extra(raw: bytes | None) -> tuple[bytes, bytes, bytes]:
     """Return leaf, payload and open of one of our receipts; raises `Tampered` unless they are in canonical form."""
     if raw is None:
@@ -108,8 +130,11 @@ def verify_receipt(text: str | bytes, vkey: str) -> Receipt:
             text = text.decode()
         except UnicodeDecodeError:
             raise Tampered("the receipt is not UTF-8 text") from None
+    text, beside = unpack(text)
     proof = parse_proof(text)
     leaf, payload, open = parse_extra(proof.extra)
+    if beside is not None and beside.encode() != payload:
+        raise Tampered("the text beside the proof is not the one in it")
     checkpoint = open_checkpoint(proof.note, Verifier.parse(vkey))
     merkle.verify_inclusion(merkle.leaf_hash(leaf), proof.index, checkpoint.tree_size, proof.path, checkpoint.root_hash)
     if parse_leaf(leaf).type is not LeafType.SUBJECT:

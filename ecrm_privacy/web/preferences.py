@@ -1,10 +1,10 @@
-"""Our own pages: preferences, a receipt, a request, the copy of one's data. All work without scripts."""
+"""Our own pages: preferences, a request, the copy of one's data. All work without scripts."""
 
 import secrets
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Response, get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -14,13 +14,12 @@ from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where, hash_token
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.consent.standing import permissions
-from ecrm_privacy.errors import NotKnown
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.vocabulary import RightKind
 from ecrm_privacy.web import letter
-from ecrm_privacy.web.answers import field_name, receipt_bytes, said_by_form, set_cookies
+from ecrm_privacy.web.answers import field_name, said_by_form, set_cookies
 from ecrm_privacy.web.forms import form, is_uuid, local, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
@@ -145,30 +144,6 @@ async def forget(
     await desks.rights.forget_browser(caller)
     await desks.links.sign_out(caller)
     return gone(desks, where, erased=False)
-
-
-@get("/receipts/{name:str}")
-async def receipt_page(
-    name: FromPath[str], desks: NamedDependency[Desks], where: NamedDependency[Where]
-) -> Response[str]:
-    """One receipt to read, or, as `….tlog-proof`, to keep."""
-    receipt_id, dot, kind = name.partition(".")
-    if dot and kind != "tlog-proof":
-        raise NotKnown
-    found = await desks.receipts.of(receipt_bytes(receipt_id))
-    if dot:
-        return Response(found.proof, media_type=MediaType.TEXT)
-    t = texts(where.locale)
-    words = letter.receipt(found, receipt_id, desks.hallway.bundle, where.locale, t)
-    return desks.pages.page("receipt.html", t=t, locale=where.locale, receipt=words)
-
-
-@get("/receipts/check")
-async def check_page(
-    desks: NamedDependency[Desks], where: NamedDependency[Where], log_key: NamedDependency[str]
-) -> Response[str]:
-    """Checks a receipt in the browser."""
-    return desks.pages.page("receipts_check.html", t=texts(where.locale), locale=where.locale, vkey=log_key)
 
 
 @get("/requests/{request_id:str}")

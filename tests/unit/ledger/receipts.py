@@ -30,13 +30,18 @@ OPEN = bytes(range(32))
 
 
 def receipt_of(
-    text: bytes = payload(EVENT), leaf_type: str = "subject", open: bytes = OPEN, signer: Signer = LOG, index: int = 4
+    text: bytes = payload(EVENT),
+    leaf_type: str = "subject",
+    open: bytes = OPEN,
+    signer: Signer = LOG,
+    index: int = 4,
+    size: int = 6,
 ) -> str:
     own = leaf(leaf_type, commitment(OPEN, text))
-    hashes = [merkle.leaf_hash(b"entry %d" % number) for number in range(6)]
-    hashes[4] = merkle.leaf_hash(own)
-    note = signer.sign(Checkpoint(LOG.name, 6, merkle.root(hashes)).text())
-    path = merkle.inclusion_path(hashes, index, 6)
+    hashes = [merkle.leaf_hash(b"entry %d" % number) for number in range(size)]
+    hashes[min(4, size - 1)] = merkle.leaf_hash(own)
+    note = signer.sign(Checkpoint(LOG.name, size, merkle.root(hashes)).text())
+    path = merkle.inclusion_path(hashes, index, size)
     return receipt.build(leaf=own, payload=text, open=open, index=index, path=path, note=note)
 
 

@@ -110,13 +110,14 @@ EXPORT = {
 }
 CERTIFICATE = {"requested_text": "today", "done_text": "today", "stays": [SHARP], "text": f'{{"{SHARP}"}}'}
 REQUEST = {"title": "A copy", "status_text": "Done", "received_text": "today", "due_text": "soon"}
+CHECK = {"vkey": SHARP, "words": f'{{"good": "{SHARP}"}}', "key_text": SHARP}
 BANNER = {k: PREFERENCES[k] for k in ("notice", "gpc", "answer_due", "idempotency_key")} | {"return_to": f"/?{SHARP}"}
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "preferences": ("preferences.html", PREFERENCES),
     "preferences of nobody": ("preferences.html", NOBODY),
     "banner": ("banner_form.html", BANNER),
     "receipt": ("receipt.html", {"receipt": RECEIPT}),
-    "receipt check": ("receipts_check.html", {"vkey": SHARP}),
+    "receipt check": ("receipts_check.html", CHECK),
     "export": ("export.html", {"export": EXPORT}),
     "export of nobody": ("export.html", {"export": EXPORT | {"sections": []}}),
     "request": ("rights.html", {"rights_request": REQUEST}),
