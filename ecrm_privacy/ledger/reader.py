@@ -5,7 +5,7 @@ proof takes two reads however large the log is: its head, and those tiles that w
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -51,7 +51,7 @@ class LogReader:
             raise NotKnown("the log has no tree of that size yet")
         if tree_size == 0:
             return merkle.EMPTY_ROOT
-        return (await self._hashes(conn, [Stretch(0, tree_size)], tree_size))[0]
+        return (await self._hashes(conn, [(0, tree_size)], tree_size))[0]
 
     async def proof(self, conn: Conn, leaf_index: int, leaf: bytes) -> Proof:
         """Return the proof that `leaf` is at `leaf_index` in the committed tree; raises `NotKnown` beyond its end.
@@ -109,15 +109,12 @@ class LogReader:
     async def _hashes(self, conn: Conn, stretches: Sequence[Stretch], size: int) -> tuple[bytes, ...]:
         needed = tiles.needed(stretches, size)
         opened = {tile: self._kept[tile] for tile in needed if tile in self._kept}
-        opened |= await self._open(conn, needed - opened.keys())
-        for tile, nodes in opened.items():
-            self._kept[tile] = nodes
+        if missing := [tile for tile in needed if tile not in opened]:
+            rows = await store.tiles_of(missing).all(conn)
+            for tile, row in zip(missing, rows, strict=True):
+                opened[tile] = self._kept[tile] = tiles.open_tile(tile, row.hashes or b"")
+        for tile in opened:
             self._kept.move_to_end(tile)
         while len(self._kept) > TILES_KEPT:
             self._kept.popitem(last=False)
-        return tiles.hashes(stretches, size, opened)
-
-    async def _open(self, conn: Conn, missing: Iterable[Tile]) -> dict[Tile, Opened]:
-        asked = sorted(missing)
-        found = await store.tiles_of(asked).all(conn) if asked else []
-        return {tile: Opened(tile.width, row.hashes or b"") for tile, row in zip(asked, found, strict=True)}
+        return tiles.hashes(stretches, opened)

@@ -8,7 +8,7 @@ a proof needs, and make it from them.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ecrm_privacy.errors import Tampered
 from ecrm_privacy.ledger.merkle import HASH_BYTES, Subtree, node_hash
@@ -29,18 +29,10 @@ class Tile(NamedTuple):
     width: int
 
 
-class Stretch(NamedTuple):
-    """The leaves from `first` up to, not including, `until`: what one hash of a proof stands for."""
-
-    first: int
-    until: int
-
-
-class Node(NamedTuple):
-    """The perfect subtree `number` of those with 2**height leaves."""
-
-    height: int
-    number: int
+Stretch: TypeAlias = tuple[int, int]
+"""The leaves from the first up to, not including, the second: what one hash of a proof stands for."""
+Node: TypeAlias = tuple[int, int]
+"""A perfect subtree: its height, and its number among those with 2**height leaves. Plain pairs, for there are many."""
 
 
 def tile_path(level: str, number: int, width: int = WIDTH) -> str:
@@ -114,7 +106,7 @@ def inclusion(index: int, size: int) -> list[Stretch]:
     while last:
         sibling = index ^ 1
         if sibling <= last:  # an odd last node has none: it moves up as it is
-            path.append(Stretch(sibling << height, min((sibling + 1) << height, size)))
+            path.append((sibling << height, min((sibling + 1) << height, size)))
         index, last, height = index >> 1, last >> 1, height + 1
     return path
 
@@ -123,64 +115,63 @@ def consistency(first: int, second: int) -> list[Stretch]:
     """Return what the hashes of a consistency proof stand for (RFC 9162 2.1.4.1)."""
     assert 0 < first <= second, "a consistency proof needs two sizes, the first not empty"
     path: list[Stretch] = []
-    whole = Stretch(0, second)
-    while whole.until != first:
-        split = whole.first + (1 << (whole.until - whole.first - 1).bit_length() - 1)
-        left, right = Stretch(whole.first, split), Stretch(split, whole.until)
-        whole, sibling = (left, right) if first <= split else (right, left)
-        path.append(sibling)
-    return ([whole] if whole.first else []) + path[::-1]
+    begin, end = 0, second
+    while end != first:
+        split = begin + (1 << (end - begin - 1).bit_length() - 1)
+        if first <= split:
+            path.append((split, end))
+            end = split
+        else:
+            path.append((begin, split))
+            begin = split
+    return ([(begin, end)] if begin else []) + path[::-1]
 
 
 def perfect(stretch: Stretch) -> list[Node]:
     """Return the perfect subtrees that a stretch of a tree's leaves consists of, largest first."""
-    nodes, at = [], stretch.first
-    while left := stretch.until - at:
-        height = left.bit_length() - 1
-        nodes.append(Node(height, at >> height))
+    at, until = stretch
+    nodes = []
+    while at < until:
+        height = (until - at).bit_length() - 1
+        nodes.append((height, at >> height))
         at += 1 << height
     return nodes
 
 
-def tile_of(node: Node, size: int) -> Tile:
-    """Return the tile of a tree of `size` in which a node is found."""
-    level, within = divmod(node.height, HEIGHT)
-    tile = node.number << within >> HEIGHT
-    return Tile(level, tile, min(WIDTH, (size >> HEIGHT * level) - tile * WIDTH))
+Opened: TypeAlias = Sequence[Sequence[bytes]]
+"""The hashes of one tile and all the nodes above them, by height, so that a proof looks up instead of hashing."""
 
 
-class Opened:
-    """The hashes of one tile with all the nodes above them, so that a proof looks up instead of hashing."""
-
-    __slots__ = ("_levels",)
-
-    def __init__(self, width: int, hashes: bytes) -> None:
-        """Raises `Tampered` unless there are `width` hashes of 32 bytes."""
-        if len(hashes) != width * HASH_BYTES:
-            raise Tampered("a tile of the log has not as many hashes as its width says")
-        level = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-        self._levels = [level]
-        while len(level) > 1:
-            level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
-            self._levels.append(level)
-
-    def node(self, node: Node) -> bytes:
-        """Return the hash of a node that lies in this tile."""
-        return self._levels[node.height % HEIGHT][node.number & (WIDTH >> node.height % HEIGHT) - 1]
+def open_tile(tile: Tile, packed: bytes) -> Opened:
+    """Return the nodes of a tile from its hashes; raises `Tampered` when there are not as many as its width says."""
+    if len(packed) != tile.width * HASH_BYTES:
+        raise Tampered("a tile of the log has not as many hashes as its width says")
+    levels = [[packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)]]
+    while len(below := levels[-1]) > 1:
+        levels.append([node_hash(left, right) for left, right in zip(below[::2], below[1::2], strict=False)])
+    return levels
 
 
-def needed(path: Sequence[Stretch], size: int) -> set[Tile]:
+def needed(path: Sequence[Stretch], size: int) -> list[Tile]:
     """Return the tiles of a tree of `size` from which the hashes of `path` follow."""
-    return {tile_of(node, size) for stretch in path for node in perfect(stretch)}
+    nodes = [node for stretch in path for node in perfect(stretch)]
+    places = {(height // HEIGHT, number << height % HEIGHT >> HEIGHT) for height, number in nodes}
+    return [Tile(level, tile, min(WIDTH, (size >> level * HEIGHT) - tile * WIDTH)) for level, tile in sorted(places)]
 
 
-def hashes(path: Sequence[Stretch], size: int, opened: Mapping[Tile, Opened]) -> tuple[bytes, ...]:
-    """Return the hash of each stretch of `path` in a tree of `size`, from the tiles that `needed` named."""
-    return tuple(_hash(stretch, size, opened) for stretch in path)
+def hashes(path: Sequence[Stretch], opened: Mapping[Tile, Opened]) -> tuple[bytes, ...]:
+    """Return the hash of each stretch of `path`, from the tiles that `needed` named."""
+    by_place = {(tile.level, tile.number): nodes for tile, nodes in opened.items()}
+    return tuple(_hash(stretch, by_place) for stretch in path)
 
 
-def _hash(stretch: Stretch, size: int, opened: Mapping[Tile, Opened]) -> bytes:
-    *larger, last = [opened[tile_of(node, size)].node(node) for node in perfect(stretch)]
-    for left in reversed(larger):
-        last = node_hash(left, last)
+def _hash(stretch: Stretch, opened: Mapping[tuple[int, int], Opened]) -> bytes:
+    found = []
+    for height, number in perfect(stretch):
+        level, within = divmod(height, HEIGHT)
+        at = number << within
+        found.append(opened[level, at // WIDTH][within][at % WIDTH >> within])
+    last = found.pop()
+    while found:
+        last = node_hash(found.pop(), last)
     return last

@@ -29,7 +29,12 @@ from ecrm_privacy.vocabulary import SubjectId
 BATCH_ENTRIES_MAX = 512
 WAITING_ENTRIES_MAX = 4096
 TURN_S_MAX = 10.0
-_SETTINGS = "set lock_timeout = '4s'; set statement_timeout = '8s'; set idle_in_transaction_session_timeout = '10s'"
+# A plan that was made while the tables were small would go on reading them whole when they are large: so that every
+# look-up goes by its index, the other ways are switched off for this connection.
+_SETTINGS = (
+    "set lock_timeout = '4s'; set statement_timeout = '8s'; set idle_in_transaction_session_timeout = '10s';"
+    " set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
+)
 _log = logging.getLogger(__name__)
 
 # SQLSTATE classes that blame what an entry brought: data, integrity, syntax and rights, views, limits, `raise`.

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ecrm_privacy.ledger import merkle, tiles
+from ecrm_privacy.ledger import merkle
 from ecrm_privacy.ledger.checkpoint import Checkpoint, Verifier, open_checkpoint
 from tests.conftest import Database
 from tests.houses import Browser, Opened, open_for_test
@@ -54,10 +54,3 @@ async def test_what_is_not_public_yet_is_not_there(opened: Opened, admin: asyncp
     assert await public(browser) == before
     for name in ("0/000.p/2", "entries/000.p/2", "0/000", "1/000.p/1", "0/0", "entries/1", "0/000.p/0", "x"):
         assert (await browser.http.get(f"/ledger/tile/{name}")).status_code == 404
-
-
-@pytest.mark.parametrize("path", ["0/000", "0/x001/x234/067", "1/001.p/17", "63/999", "entries/273.p/112"])
-def test_a_tile_has_one_name(path: str) -> None:
-    """A name gives the tile, and the tile the name."""
-    level, number, width = tiles.parse_tile_path(path)
-    assert tiles.tile_path("entries" if level is None else str(level), number, width) == path
