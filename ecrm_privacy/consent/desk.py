@@ -263,14 +263,16 @@ class ConsentDesk:
         handed_over: Sequence[SubjectKey] = (),
         beside: SubjectView | None = None,
         evidence: str = "",
+        indicated_at: datetime | None = None,
     ) -> tuple[Entry, str]:
         """Make the entry that takes a subject from `before` to `after` (None: nobody), and the name of its receipt.
 
         `beside` is a further subject that was read and decided by: the browser's own, when its keys are handed over.
+        `indicated_at` (UTC) is when an answer that was taken elsewhere was given, and `evidence` how that is known.
         """
         access = follow(self.keyring, standing, before, after, handed_over) if after else None
         state = _state(before, after)
-        event = self._event(standing.bundle, made, state, kind, method, notice, where, evidence)
+        event = self._event(standing.bundle, made, state, kind, method, notice, where, evidence, indicated_at)
         receipt_id, opening, text = secrets.token_bytes(32), secrets.token_bytes(32), payload(event)
         sealed = seal_body(text, opening, receipt_id, access.evidence if access else None)
         entry = Entry(
@@ -296,14 +298,16 @@ class ConsentDesk:
         notice: NoticeVersion,
         where: Where,
         evidence: str,
+        indicated_at: datetime | None,
     ) -> ConsentEvent:
         """Say in the standard's record what was shown and what was said to it."""
+        now = datetime.now(UTC).replace(microsecond=0)
         concerned = [bundle.purposes[Purpose(name)] for name in dict.fromkeys(change.purpose for change in made)]
         shown = bundle.notices.get(notice)
         controller = bundle.sites[where.site].controller
         return ConsentEvent(
             record_id=uuid4(),
-            event_time=datetime.now(UTC).replace(microsecond=0),
+            event_time=now,
             kind=kind,
             controller=controller.name,
             controller_address=controller.address,
@@ -329,6 +333,7 @@ class ConsentDesk:
             ),
             jurisdiction=where.jurisdiction,
             evidence=evidence,
+            indicated_at=_earlier(indicated_at, now) if made else None,
         )
 
     def notice(self, bundle: Bundle, site: str, locale: str, region: str) -> NoticePayload:
@@ -337,6 +342,12 @@ class ConsentDesk:
         if (shown := self._notices.get(key)) is None:
             shown = self._notices[key] = notice_payload(bundle, site, locale=locale, region=region)
         return shown
+
+
+def _earlier(indicated_at: datetime | None, now: datetime) -> datetime | None:
+    """Return the time of an answer in whole seconds if it lies before `now`; one that has not come yet says nothing."""
+    said = indicated_at and indicated_at.replace(microsecond=0)
+    return said if said is not None and said < now else None
 
 
 def _kept(bundle: Bundle, purpose: PurposeDocument) -> str:

@@ -1,7 +1,7 @@
 """Answers that were given elsewhere: taken in with where they came from, never wider than they were."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -68,15 +68,24 @@ class AnswerImport:
         said = msgspec.structs.replace(as_recorded(said), answers=tuple(_news(standing, line)))
         if not said.answers:
             return None
-        then = msgspec.structs.replace(standing, today=min(line.at.date(), standing.today))
+        at = _in_utc(line.at)
+        then = msgspec.structs.replace(standing, today=min(at.date(), standing.today))
         made = changes(then, view, said)
         law = standing.bundle.jurisdiction(where.jurisdiction)
         after = apply(view if view.regime else msgspec.structs.replace(view, regime=law.regime), made)
         entry, _ = self._desk.entry(
             standing, view, after, made, kind=EventKind.IMPORT, method=line.method, notice=said.notice, where=where,
-            evidence=line.evidence,
+            evidence=line.evidence, indicated_at=at,
         )  # fmt: skip
         return entry
+
+
+def _in_utc(at: datetime) -> datetime:
+    """A time that names no zone is UTC, as in mapping files; so is one at an end of the calendar."""
+    try:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError:
+        return at.replace(tzinfo=UTC)
 
 
 def _news(standing: Standing, line: ImportedAnswer) -> list[SaidAnswer]:

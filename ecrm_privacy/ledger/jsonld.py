@@ -77,7 +77,10 @@ class Process(Node, frozen=True, kw_only=True):
 
 
 class Status(Node, frozen=True, kw_only=True):
-    """What was said, by whom, how, when; `valid` is `since/until` in days, `..` for no end (ISO 8601-2)."""
+    """What was said, by whom, how, when; `valid` is `since/until` in days, `..` for no end (ISO 8601-2).
+
+    `at` is the same in all records of an act: when it was recorded, or the earlier time of an answer that was imported.
+    """
 
     type: str = field(name="@type")
     by: str = field(name="dpv:isIndicatedBy")

@@ -61,6 +61,7 @@ class Processing(msgspec.Struct, frozen=True, kw_only=True):
 class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One act as the desk took it. `event_time` is the server's clock, UTC; `record_id` is random and used only here.
 
+    `indicated_at` is when the answers were given, where that was before they were written down here (an import).
     `notice` is the version that was shown, with the hex SHA-256 of its text and its locale. `processing` repeats what
     that notice said about the purposes concerned. `evidence` says where an answer taken elsewhere is documented.
     """
@@ -83,9 +84,18 @@ class ConsentEvent(msgspec.Struct, frozen=True, kw_only=True):
     storage_location: str = ""
     withdraw_at: str = ""
     evidence: str = ""
+    indicated_at: datetime | None = None
 
     def __post_init__(self) -> None:
         assert self.event_time.tzinfo is UTC, "times are aware and UTC"
+        if self.indicated_at is not None:
+            assert self.indicated_at.tzinfo is UTC, "times are aware and UTC"
+            assert self.indicated_at < self.event_time and self.changes, "only an answer can be older than its record"
+
+    @property
+    def said_at(self) -> datetime:
+        """When the person said it: from then on it was so, as far as it was known."""
+        return self.indicated_at or self.event_time
 
     @property
     def is_complete(self) -> bool:
@@ -182,7 +192,7 @@ def _record(event: ConsentEvent, number: int, change: Change) -> jsonld.Record:
             type=_STATUS_TERM[change.status],
             by=jsonld.CONTROLLER if change.status in _NOT_BY_SUBJECT else jsonld.SUBJECT,
             method=event.method.value,
-            at=event.event_time,
+            at=event.said_at,
             valid=f"{change.since.isoformat()}/{change.until.isoformat() if change.until else '..'}",
         ),
     )
@@ -202,6 +212,9 @@ def parse(payload_text: bytes) -> ConsentEvent:
 def _event(receipt: jsonld.Receipt) -> ConsentEvent:
     if receipt.created.tzinfo is not UTC:
         raise ValueError("a record's time is UTC")
+    said = receipt.records[0].status.at if receipt.records else receipt.created
+    if said.tzinfo is not UTC or said > receipt.created:
+        raise ValueError("nobody says a thing after it was written down")
     return ConsentEvent(
         record_id=receipt.identifier,
         event_time=receipt.created,
@@ -221,6 +234,7 @@ def _event(receipt: jsonld.Receipt) -> ConsentEvent:
         storage_location=receipt.storage_location,
         withdraw_at=receipt.withdraw_at,
         evidence=receipt.evidence,
+        indicated_at=None if said == receipt.created else said,
     )
 
 

@@ -1,7 +1,8 @@
 """A payload says exactly what happened: it parses back to the event it was made of, and has one spelling."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,7 +48,7 @@ PROCESSING = st.builds(
     categories=st.lists(TEXTS, max_size=3).map(tuple),
     kept=TEXTS,
 )
-EVENTS = st.builds(
+RECORDED = st.builds(
     ConsentEvent,
     record_id=st.uuids(),
     event_time=st.datetimes(timezones=st.just(UTC)),
@@ -68,6 +69,18 @@ EVENTS = st.builds(
     withdraw_at=TEXTS,
     evidence=TEXTS,
 )
+
+
+def _said_earlier(event: ConsentEvent, by: timedelta) -> ConsentEvent:
+    """Return the same answers, given before they were written down."""
+    try:
+        return msgspec.structs.replace(event, indicated_at=event.event_time - by)
+    except OverflowError:
+        return event
+
+
+EARLIER = st.builds(_said_earlier, RECORDED.filter(lambda event: event.changes), st.timedeltas(timedelta(0, 0, 1)))
+EVENTS = RECORDED | EARLIER
 
 
 @settings(max_examples=300, deadline=None)

@@ -86,6 +86,34 @@ def test_it_is_a_receipt_of_the_standard() -> None:
     assert second["dpv:hasConsentStatus"]["dct:valid"] == "2026-01-31/.."
 
 
+def test_what_was_said_before_it_was_written_down_carries_both_times() -> None:
+    """`dct:created` is when it was recorded, `dpv:isIndicatedAtTime` when the person said it; both come back."""
+    earlier = datetime(2024, 2, 29, 12, 0, tzinfo=UTC)
+    event = msgspec.structs.replace(EVENT, kind=EventKind.IMPORT, indicated_at=earlier)
+    read = json.loads(payload(event))
+    assert read["dct:created"] == "2026-01-31T10:00:00.123456Z"
+    times = {each["dpv:hasConsentStatus"]["dpv:isIndicatedAtTime"] for each in read["dpv:hasRecordOfActivity"]}
+    assert times == {"2024-02-29T12:00:00Z"}
+    assert parse(payload(event)) == event
+    assert (EVENT.said_at, event.said_at) == (EVENT.event_time, earlier)
+
+
+@pytest.mark.parametrize("time", ["2026-01-31T10:00:00.123457Z", "2026-01-31T11:00:00+02:00", "2026-01-31T10:00:00"])
+def test_nobody_says_a_thing_after_it_was_written_down(time: str) -> None:
+    """A text whose answers are indicated later than recorded, or in another zone, is refused."""
+    text = payload(EVENT).replace(b'Time":"2026-01-31T10:00:00.123456Z"', b'Time":"%s"' % time.encode())
+    assert text != payload(EVENT)
+    with pytest.raises(Tampered):
+        parse(text)
+
+
+def test_the_answers_of_one_act_were_said_at_one_time() -> None:
+    """A text in which only one of two answers has an earlier time is refused."""
+    text = payload(EVENT).replace(b'Time":"2026-01-31T10', b'Time":"2026-01-30T10', 1)
+    with pytest.raises(Tampered):
+        parse(text)
+
+
 def test_every_prefix_is_declared() -> None:
     """Each name with a prefix uses one that the context declares, so that any JSON-LD reader can expand it."""
     prefixes = {name for name in READ["@context"] if ":" not in name}
