@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo test check format bench kills lock clean
+.PHONY: help setup demo test check format bench growth kills lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -54,6 +54,9 @@ format: setup ## lay the source out as `make check` wants it
 
 bench: setup ## the benchmarks, each beside its own limit in the same run
 	@exec $(BIN)/ecrm bench
+
+growth: setup ## answers in a log of a million entries beside an empty one (some minutes)
+	@exec $(BIN)/ecrm bench growth
 
 kills: setup ## 30 seeded kills under load: make kills [ARGS="--seed 7"]; `make test` runs 5
 	@exec $(BIN)/python -m tests.faults.kills --rounds 30 $(ARGS)

@@ -18,18 +18,19 @@ T = TypeVar("T")
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """How much is measured: rounds of every side, seconds per round, and how many people and answers there are."""
+    """How much is measured: rounds of every side, seconds per round, how many people, answers and entries there are."""
 
     rounds: int
     round_s: float
     few: int
     many: int
+    long: int
     waiters: tuple[int, ...]
     connections: int
 
 
-FULL = Scale(rounds=5, round_s=0.6, few=1_000, many=20_000, waiters=(1, 32, 128), connections=32)
-TINY = Scale(rounds=1, round_s=0.03, few=6, many=12, waiters=(1, 4), connections=2)
+FULL = Scale(rounds=5, round_s=0.6, few=1_000, many=20_000, long=1_000_000, waiters=(1, 32, 128), connections=32)
+TINY = Scale(rounds=1, round_s=0.03, few=6, many=12, long=40, waiters=(1, 4), connections=2)
 """So small that a test may run it; its figures mean nothing."""
 
 

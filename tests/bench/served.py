@@ -59,8 +59,10 @@ def _sides(people: Sequence[Person], bundle: Bundle, port: int) -> dict[str, Sid
         personal = Expected(b"200", b'data-personal="true"')
         sides[slot], sides[f"bare {slot}"] = Side(cycle(asked), personal), Side(cycle(bare), personal)
     body, origin = msgspec.json.encode(yes_to_everything(bundle)), f"http://127.0.0.1:{port}"
-    sides["answers"] = Side(_answers("/v1/answers", origin, body), Expected(b"201", b'"receipt_id"'))
-    sides["bare answers"] = Side(_answers("/bench/answers", origin, body), Expected(b"201", b'"answers"'))
+    sides["answers"] = Side(answers_of_new_visitors("/v1/answers", origin, body), Expected(b"201", b'"receipt_id"'))
+    sides["bare answers"] = Side(
+        answers_of_new_visitors("/bench/answers", origin, body), Expected(b"201", b'"answers"')
+    )
     return sides
 
 
@@ -75,8 +77,8 @@ def _hash(person: Person) -> str:
     return (person.caller.token_hash or b"").hex()
 
 
-def _answers(path: str, origin: str, body: bytes) -> Iterator[bytes]:
-    """Yield first answers of ever new visitors."""
+def answers_of_new_visitors(path: str, origin: str, body: bytes) -> Iterator[bytes]:
+    """Yield the requests of ever new visitors who answer for the first time."""
     while True:
         headers = {"Content-Type": "application/json", "Origin": origin, "Idempotency-Key": str(uuid4())}
         yield request("POST", path, headers, body)
