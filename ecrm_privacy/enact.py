@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from secrets import token_bytes
-
-import msgspec
 
 from ecrm_privacy import shipped
 from ecrm_privacy.config import Config
 from ecrm_privacy.errors import Failure, PolicyRefused
 from ecrm_privacy.ledger.record import Entry, LeafType, commitment, leaf
+from ecrm_privacy.policy import acts
 from ecrm_privacy.policy import store as policy_store
 from ecrm_privacy.policy.compile import compile as compile_policy
 from ecrm_privacy.policy.documents import Bundle
@@ -44,7 +44,7 @@ async def activate(acquire: Acquire, append: Append, bundle: Bundle) -> int:
     async with acquire() as conn, conn.transaction():
         for effect in policy_store.write_rows(bundle, compile_policy(bundle)):
             await effect.run(conn)
-    text = msgspec.json.encode({"v": 1, "act": "policy.activate", "bundle": bundle.hash.hex()})
+    text = acts.statement(bundle.hash, datetime.now(UTC).replace(microsecond=0))
     opening = token_bytes(32)
     entry = Entry(
         leaf=leaf(LeafType.POLICY, commitment(opening, text)),

@@ -4,7 +4,8 @@ A policy is a folder of TOML documents (`documents`), written by people and read
 recipients, channels, jurisdictions, slots, events, pages, sites, notices, each text in each language. `load` reads
 them, checks each and all together, and hashes them into a `Bundle`. `decide` is the only rule about what is allowed;
 `compile` runs it over every combination, and `store` puts the rows in force. `diff` tells who must be asked again;
-`notice` says what to ask; `choice` is the cookie that remembers a choice without an identifier.
+`notice` says what to ask; `choice` is the cookie that remembers a choice without an identifier; `acts` is what the log
+says in public about it.
 
 Promises
 - The same documents have the same hash everywhere, and a bundle can be made again from what the database keeps.
