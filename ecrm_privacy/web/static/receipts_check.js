@@ -188,6 +188,9 @@ function moment(value) {
   return value;
 }
 
+// Microseconds are left out when there are none; written out, times compare as texts.
+const written = (time) => (time.length == 20 ? time.replace("Z", ".000000Z") : time);
+
 function readState(state) {
   const flag = (value) => (need(value === undefined || typeof value == "boolean"), value);
   const adult = state["ecrm:adultFrom"];
@@ -214,10 +217,14 @@ function readChange(record) {
 }
 
 function read(receipt) {
-  const { "dpv:hasDataController": party, "dpv:hasNotice": notice } = receipt;
+  const { "dpv:hasDataController": party, "dpv:hasNotice": notice, "dpv:hasRecordOfActivity": records = [] } = receipt;
+  const at = moment(receipt["dct:created"]);
+  const said = records.length ? moment(records[0]["dpv:hasConsentStatus"]["dpv:isIndicatedAtTime"]) : at;
+  need(written(said) <= written(at));
   return {
     id: word(receipt["dct:identifier"]),
-    at: moment(receipt["dct:created"]),
+    at,
+    said,
     act: among(receipt["ecrm:act"], ACTS),
     party: [word(party["dpv:hasName"]), maybe(party["dpv:hasAddress"]), maybe(party["dpv:hasContact"])],
     site: word(receipt["ecrm:site"]),
@@ -233,7 +240,7 @@ function read(receipt) {
       data: (each["dpv:hasPersonalData"] ?? []).map((category) => named("category", category)),
       kept: maybe(each["dpv:hasDuration"]),
     })),
-    changes: (receipt["dpv:hasRecordOfActivity"] ?? []).map(readChange),
+    changes: records.map(readChange),
   };
 }
 
@@ -256,7 +263,7 @@ function writeRecord(event, whole, change, number) {
       "@type": change.term,
       "dpv:isIndicatedBy": byController ? CONTROLLER : SUBJECT,
       "dpv:hasIndicationMethod": event.method,
-      "dpv:isIndicatedAtTime": event.at,
+      "dpv:isIndicatedAtTime": event.said,
       "dct:valid": `${change.since}/${change.until || ".."}`,
     },
   };
@@ -373,7 +380,8 @@ function showSound({ index, size, origin, payload, event }, trusted) {
     ...(said.length ? [table] : []),
     facts([
       ["act", event.act == "answer" ? "" : words[`act_${event.act}`]],
-      ["when", inWords(event.at, { timeStyle: "long" })],
+      ["when", inWords(event.said, { timeStyle: "long" })],
+      ["recorded", event.said == event.at ? "" : inWords(event.at, { timeStyle: "long" })],
       ["to", event.party.filter(Boolean).join(", ")],
       ["shown", event.notice[0]],
       ["how", words[`method_${event.method}`]],

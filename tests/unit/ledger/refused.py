@@ -277,6 +277,7 @@ def _variants() -> Iterator[ConsentEvent]:
     yield COMPLETE
     yield msgspec.structs.replace(EVENT, state=StateChange(), event_time=EVENT.event_time.replace(microsecond=0))
     yield msgspec.structs.replace(EVENT, changes=(), controller="", state=StateChange(regime=""))
+    yield msgspec.structs.replace(EVENT, kind=EventKind.IMPORT, indicated_at=EVENT.event_time.replace(microsecond=0))
     for kind in EventKind:
         yield msgspec.structs.replace(EVENT, kind=kind)
     for method in ExpressionMethod:
