@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ecrm_privacy.errors import Tampered
 from ecrm_privacy.ledger.checkpoint import (
+    NOTE_CHARACTERS_MAX,
     Checkpoint,
     Signer,
     Verifier,
@@ -61,7 +62,7 @@ REFUSED = {
     "a signature that is no base64": f"{TEXT}\n\n— example.com/ledger A===\n",
     "a control character": LOG.sign("a\n").replace("a\n", "\ta\n", 1),
     "too many signatures": NOTE + "".join(f"— w{n} AAAAAAAA\n" for n in range(64)),
-    "too long": NOTE + "— w " + "A" * 65536 + "\n",
+    "too long": NOTE + "— w " + "A" * NOTE_CHARACTERS_MAX + "\n",
     "nothing": "",
 }
 
