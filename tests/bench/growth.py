@@ -33,12 +33,12 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
         for name, port in (("short", short), ("long", long)):
             fresh = answers_of_new_visitors("/v1/answers", f"http://127.0.0.1:{port}", body)
             sides[f"answers, {name}"] = _asked(port, fresh, Expected(b"201", b'"receipt_id"'), scale)
-            tile = cycle([request("GET", "/ledger/tile/0/000.p/1", {})])
-            sides[f"tiles, {name}"] = _asked(port, tile, Expected(b"200", b"immutable"), scale)
+            public = cycle([request("GET", "/ledger/checkpoint", {})])
+            sides[f"checkpoints, {name}"] = _asked(port, public, Expected(b"200", b"ecrm\n"), scale)
         found = await interleave(sides, scale.rounds)
     lines = [
         Line(f"{what}, {scale.long:,} entries", "/s", found[f"{what}, long"], found[f"{what}, short"], "empty log", aim)
-        for what, aim in (("answers", "≥ 0.8"), ("tiles", ""))
+        for what, aim in (("answers", "≥ 0.8"), ("checkpoints", ""))
     ]
     return [Table("over HTTP, as the log grows", lines, NOTES)]
 
