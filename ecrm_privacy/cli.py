@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ecrm_privacy import __version__, demo, verbs
+from ecrm_privacy import __version__, demo, verbs, verbs_witness
 from ecrm_privacy.config import Config, read_config
 from ecrm_privacy.errors import Failure, StartRefused
 from ecrm_privacy.web.logs import install
@@ -97,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
         "ecrm aggregate verify",
         aggregate,
     )
+
+    one = verb("witness", verbs_witness.witness, "watch the log of somebody else, and cosign what continues it",
+               "ecrm witness --log shop.example/ecrm+1a2b3c4d+AbCd... --name dpo.example/witness")  # fmt: skip
+    one.add_argument("--log", action="append", required=True, metavar="VKEY", help="verifier key of a log; repeatable")
+    one.add_argument("--name", help="the witness's own name, a URL without scheme; given once, at the first start")
+    one.add_argument("--port", type=int, help="default: 8100")
+    one.add_argument("--host", help="where to listen (default: 127.0.0.1, this machine alone)")
 
     one = verb("bench", verbs.bench, "the benchmarks, each beside its own limit", "ecrm bench seal")
     one.add_argument("name", nargs="?", help="one benchmark; default: all")

@@ -26,6 +26,7 @@ A crash
   writers queue at that lock, so no crash and no second process forks the log.
 
 Files: `record` (the payload, and the names to import from) · `change` (the fold) · `entry` (leaf, commitment, what the
-writer takes) · `merkle`, `checkpoint`, `receipt` (pure) · `writer` · `store` (its SQL) · `reader` (checkpoints, proofs)
+writer takes) · `merkle`, `checkpoint`, `cosignature`, `quorum`, `receipt` (pure) · `witness/` (a program of its own,
+for others to run) · `writer` · `store` (its SQL) · `reader` (checkpoints, proofs)
 · `verify` (checks everything with statements and hashing of its own) · `jsonld` (the payload's shape) · `failures`.
 """
