@@ -6,6 +6,7 @@ limits need beside it, tables that anybody may read without asking, lives in the
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,10 +49,17 @@ class Ground(msgspec.Struct, frozen=True):
     keyring: Keyring
     admin_password: str
 
-    def config(self, **settings: Any) -> Config:
+    def home(self, database: str) -> Path:
+        """Return the data folder of a database, with the key file: what a log published is remembered beside it."""
+        keys = self.folder / database / "keys"
+        if not keys.exists():
+            shutil.copytree(self.folder / "keys", keys)
+        return keys.parent
+
+    def config(self, database: str, **settings: Any) -> Config:
         """Return the service's own settings, but for rates."""
         unlimited = {"yes_per_minute_subject": 0, "yes_per_minute_address": 0}
-        return Config(data_dir=self.folder, **{"plugins": (), **unlimited, **settings})
+        return Config(data_dir=self.home(database), **{"plugins": (), **unlimited, **settings})
 
     async def admin(self, database: str) -> asyncpg.Connection:
         """Connect as somebody who may do everything."""
@@ -72,7 +80,7 @@ class Ground(msgspec.Struct, frozen=True):
     @asynccontextmanager
     async def house(self, database: str, **settings: Any) -> AsyncIterator[House]:
         """Open in this process what a worker opens, on `database`."""
-        async with open_house(self.config(**settings), self.at(database), self.keyring) as house:
+        async with open_house(self.config(database, **settings), self.at(database), self.keyring) as house:
             yield house
 
 
@@ -112,12 +120,13 @@ def service(made: Ground, database: str, *plugins: str) -> Iterator[int]:
         "ECRM_YES_PER_MINUTE_SUBJECT": "0",
         "ECRM_YES_PER_MINUTE_ADDRESS": "0",
     }
-    command = [sys.executable, "-m", "ecrm_privacy", "run", "--data-dir", str(made.folder), "--port", str(port)]
+    command = [sys.executable, "-m", "ecrm_privacy", "run", "--data-dir", str(made.home(database)), "--port", str(port)]
     root = Path(__file__).resolve().parents[2]
-    with (made.folder / "service.log").open("wb") as log:
+    told = made.home(database) / "service.log"
+    with told.open("wb") as log:
         process = subprocess.Popen(command, env=environment, cwd=root, stdout=subprocess.DEVNULL, stderr=log)
         try:
-            _wait(process, port, made.folder / "service.log")
+            _wait(process, port, told)
             yield port
         finally:
             process.terminate()
