@@ -5,10 +5,11 @@ This file, the command line and the processes are the only ones that know everyb
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -34,7 +35,7 @@ from ecrm_privacy.database.migrate import check_schema
 from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
-from ecrm_privacy.errors import Failure, LogFrozen, StartRefused
+from ecrm_privacy.errors import Failure, LogFrozen, StartRefused, Tampered
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
 from ecrm_privacy.gate.types import Caller, Customer, Signals
@@ -46,7 +47,7 @@ from ecrm_privacy.ledger.publish import TURNS, Publisher
 from ecrm_privacy.ledger.reader import LogReader
 from ecrm_privacy.ledger.store import Head, open_log
 from ecrm_privacy.ledger.store import head as log_head
-from ecrm_privacy.ledger.verify import SealedBody
+from ecrm_privacy.ledger.verify import Opened, Opener, SealedBody
 from ecrm_privacy.ledger.writer import Writer
 from ecrm_privacy.policy import store as policy_store
 from ecrm_privacy.policy.documents import Bundle
@@ -302,23 +303,35 @@ async def _again(name: str, every_s: float, run: Callable[[], Awaitable[object]]
             log.error("job_failed", kind=name, exc_info=error)
 
 
-def opener(conn: Conn, keyring: Keyring) -> Callable[[SealedBody], Any]:
-    """Return what opens a stored body for verification: the subject's evidence key, while there is one."""
+def opener(conn: Conn, keyring: Keyring) -> Opener:
+    """Return what opens stored bodies for verification: their subjects' evidence keys, while there are such.
 
-    async def open_body(sealed: SealedBody) -> tuple[bytes, bytes] | None:
-        if sealed.subject is None:
-            return None
-        vaulted = body.SealedBody(
-            sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, sealed.wrapped_for_subject
-        )
-        version = body.evidence_version(vaulted)
-        for row in await vault.keys_of([SubjectId(sealed.subject)]).all(conn):
-            if row.category == EVIDENCE and row.version == version:
-                key = keys.unwrap(keyring, SubjectId(sealed.subject), EVIDENCE, version, row.wrapped)
-                return body.open_with_key(key, vaulted)
+    The keys of all that are asked for at once are read at once, over `conn`; each is unwrapped when its body is opened.
+    """
+
+    async def open_bodies(bodies: Sequence[SealedBody]) -> Iterable[Opened]:
+        subjects = {sealed.subject: None for sealed in bodies if sealed.subject is not None}
+        rows = await vault.keys_in([SubjectId(subject) for subject in subjects], EVIDENCE).all(conn)
+        wrapped = {(row.subject, row.version): row.wrapped for row in rows}
+        return (_open_body(keyring, sealed, wrapped) for sealed in bodies)
+
+    return open_bodies
+
+
+def _open_body(keyring: Keyring, sealed: SealedBody, wrapped: Mapping[tuple[UUID, int], bytes]) -> Opened:
+    if sealed.subject is None:
         return None
-
-    return open_body
+    vaulted = body.SealedBody(
+        sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, sealed.wrapped_for_subject
+    )
+    try:
+        version = body.evidence_version(vaulted)
+        row = wrapped.get((sealed.subject, version))
+        if row is None:
+            return None
+        return body.open_with_key(keys.unwrap(keyring, SubjectId(sealed.subject), EVIDENCE, version, row), vaulted)
+    except Tampered as tampered:
+        return tampered
 
 
 def site_signals(house: House) -> Signals:

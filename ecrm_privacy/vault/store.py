@@ -97,6 +97,16 @@ def keys_of(subjects: Sequence[SubjectId]) -> Query[KeyRow]:
     )
 
 
+def keys_in(subjects: Sequence[SubjectId], category: Category) -> Query[KeyRow]:
+    """Return every key of these subjects in one category, in no order."""
+    return Query(
+        "select subject, category, version, wrapped from ecrm.subject_key"
+        " where subject = any($1::uuid[]) and category = $2",
+        (list(subjects), category),
+        KeyRow,
+    )
+
+
 def destroy_key(subject: SubjectId, category: Category, version: int) -> Effect:
     """Delete one key: what it sealed no longer opens. Used after a hand-over."""
     return Query(

@@ -109,10 +109,9 @@ class Bench:
             " and not exists (select from ecrm.reply r where r.leaf_index = b.leaf_index)",
             first,
         )
-        opened = opener(conn, self.keyring)
-        found = {}
-        for row in rows:
-            both = await opened(SealedBody(*row))
-            if both is not None:
-                found[row["leaf_index"]] = str(parse(both[0]).method)
-        return found
+        opened = await opener(conn, self.keyring)([SealedBody(*row) for row in rows])
+        return {
+            row["leaf_index"]: str(parse(both[0]).method)
+            for row, both in zip(rows, opened, strict=True)
+            if isinstance(both, tuple)
+        }

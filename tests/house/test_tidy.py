@@ -42,7 +42,7 @@ ENVIRONMENT = {
 }
 """Files that may look at the environment, and why."""
 
-SQL_HOMES = ("ecrm_privacy/sql.py", "ecrm_privacy/database/", "ecrm_privacy/ledger/verify.py")
+SQL_HOMES = ("ecrm_privacy/sql.py", "ecrm_privacy/database/", "ecrm_privacy/ledger/verify/")
 """Where SQL may stand besides `store.py`: the words themselves, roles and migrations, and the independent checker."""
 
 SQL = re.compile(

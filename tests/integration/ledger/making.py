@@ -1,7 +1,7 @@
 """Entries as a desk would make them, with a seal that hides nothing, and the opener that goes with it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
@@ -21,7 +21,7 @@ from ecrm_privacy.ledger.record import (
     leaf,
     payload,
 )
-from ecrm_privacy.ledger.verify import SealedBody
+from ecrm_privacy.ledger.verify import Opened, Opener, SealedBody
 from ecrm_privacy.vocabulary import ConsentStatus, ExpressionMethod, SubjectId
 
 ORIGIN = "shop.example/ledger"
@@ -79,9 +79,21 @@ def own_act(text: bytes = b"policy") -> Entry:
     return Entry(leaf=leaf(LeafType.POLICY, commitment(open, text)), statement=(text, open))
 
 
-def opener(body: SealedBody) -> tuple[bytes, bytes] | None:
+def open_one(body: SealedBody) -> Opened:
     """Open what `an_entry` sealed; a body whose link was cut stays shut."""
     return (body.sealed[32:], body.sealed[:32]) if body.wrapped_for_subject else None
+
+
+def opening(one: Callable[[SealedBody], Opened]) -> Opener:
+    """Make an opener of what opens one body."""
+
+    async def some(bodies: Sequence[SealedBody]) -> list[Opened]:
+        return [one(body) for body in bodies]
+
+    return some
+
+
+opener = opening(open_one)
 
 
 def seen(entry: Entry, leaf_index: int | None) -> Entry:
