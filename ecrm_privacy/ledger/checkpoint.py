@@ -144,14 +144,20 @@ class Opened(msgspec.Struct, frozen=True):
     lines: tuple[str, ...]
 
 
-def split_note(note: str) -> tuple[str, list[Signature]]:
-    """Return the text of a note and its signatures, none of them checked; raises `Tampered` for another form."""
+def note_parts(note: str) -> tuple[str, str]:
+    """Return the text of a note and, unread, what stands behind its last empty line; raises `Tampered`."""
     if len(note) > NOTE_CHARACTERS_MAX:
         raise Tampered("the note is too long")
     text, separator, signatures = note.rpartition("\n\n")
     text += "\n"
     if not separator or not signatures or not _is_note_text(text):
         raise Tampered("the note has no text and signatures separated by an empty line")
+    return text, signatures
+
+
+def split_note(note: str) -> tuple[str, list[Signature]]:
+    """Return the text of a note and its signatures, none of them checked; raises `Tampered` for another form."""
+    text, signatures = note_parts(note)
     return text, split_signatures(signatures)
 
 

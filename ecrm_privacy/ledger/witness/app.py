@@ -89,10 +89,11 @@ class Witness:
 
 
 class WitnessApp:
-    """The ASGI application around a witness."""
+    """The ASGI application around a witness. A body has `body_s` seconds to come."""
 
-    def __init__(self, witness: Witness) -> None:
+    def __init__(self, witness: Witness, *, body_s: float = BODY_S) -> None:
         self._witness = witness
+        self._body_s = body_s
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -119,7 +120,7 @@ class WitnessApp:
         call = scope["method"], *scope["path"].split("/")[1:]
         match call:
             case "POST", "add-checkpoint":
-                body = await _read(receive)
+                body = await _read(receive, self._body_s)
                 return body if not isinstance(body, bytes) else await self._off_loop(self._witness.add_checkpoint, body)
             case "GET", "":
                 return Reply(200, await self._off_loop(self._witness.about))
@@ -133,11 +134,11 @@ class WitnessApp:
         return await asyncio.shield(asyncio.to_thread(work, *args))
 
 
-async def _read(receive: Receive) -> bytes | Reply | None:
+async def _read(receive: Receive, within_s: float) -> bytes | Reply | None:
     """Return the body of a request, the refusal of one that is too long or too slow, or None if the caller left."""
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(within_s):
             while True:
                 message = await receive()
                 if message["type"] != "http.request":

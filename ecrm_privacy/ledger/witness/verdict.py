@@ -11,9 +11,9 @@ from ecrm_privacy.ledger.checkpoint import (
     NOTE_CHARACTERS_MAX,
     Checkpoint,
     Verifier,
+    note_parts,
     parse_checkpoint,
     read_note,
-    split_note,
     strict_base64,
 )
 from ecrm_privacy.ledger.cosignature import Cosigner
@@ -29,7 +29,7 @@ _REQUEST = re.compile(
 
 
 class AddCheckpoint(msgspec.Struct, frozen=True):
-    """A request whose form was checked, and nothing else: signatures, proof and sizes are still only said."""
+    """A request whose form was checked down to the signatures of its note; proof and sizes are still only said."""
 
     old_size: int
     proof: tuple[bytes, ...]
@@ -69,7 +69,7 @@ def parse_request(body: bytes) -> AddCheckpoint:
     if match is None:
         raise Tampered("the request is not `old SIZE`, at most 63 hashes, an empty line and a checkpoint")
     old_size, proof, note = int(match[1]), match[2].splitlines(), match[3]
-    text, _ = split_note(note)
+    text, _ = note_parts(note)
     checkpoint = parse_checkpoint(text, extensions=True)
     if max(old_size, checkpoint.tree_size) > SIZE_MAX:
         raise Tampered("a size in the request is out of range")

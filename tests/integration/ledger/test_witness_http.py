@@ -26,10 +26,17 @@ ORIGIN_HASH = sha256(ORIGIN.encode()).hexdigest()
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+def record(tmp_path: Path) -> Iterator[Record]:
+    """An empty record."""
+    made = Record(tmp_path / "witness.sqlite", [ORIGIN])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def client(record: Record) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a witness on a free port."""
-    record = Record(tmp_path / "witness.sqlite", [ORIGIN])
-    app = WitnessApp(Witness(WITNESS, record, by_origin([LOG.verifier]), lambda: NOW))
+    app = WitnessApp(Witness(WITNESS, record, by_origin([LOG.verifier]), lambda: NOW), body_s=0.3)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -39,7 +46,6 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield made
     server.should_exit = True
     await serving
-    record.close()
 
 
 @pytest.mark.anyio
@@ -97,6 +103,27 @@ async def test_a_body_that_never_ends_is_cut_off(client: httpx.AsyncClient) -> N
             yield b"x" * 8192
 
     assert (await client.post("/add-checkpoint", content=drip())).status_code == 413
+
+
+@pytest.mark.anyio
+async def test_a_body_that_does_not_come_is_not_waited_for(client: httpx.AsyncClient) -> None:
+    """Whoever sends half a body is told that the time is over."""
+
+    async def half() -> AsyncIterator[bytes]:
+        yield body(0, 9)[:20]
+        await asyncio.sleep(1)
+        yield b""
+
+    assert (await client.post("/add-checkpoint", content=half())).status_code == 408
+
+
+@pytest.mark.anyio
+async def test_what_cannot_be_written_is_not_signed(client: httpx.AsyncClient, record: Record) -> None:
+    """Without its record the witness answers 503, and no cosignature leaves it."""
+    record.close()
+    reply = await client.post("/add-checkpoint", content=body(0, 9))
+    assert reply.status_code == 503
+    assert "— " not in reply.text
 
 
 @pytest.mark.anyio

@@ -62,6 +62,14 @@ REFUSED: dict[str, tuple[State, bytes, int]] = {
         request(5, proof(5, 9), note(9).replace("\n9\n", "\n8\n")),
         403,
     ),
+    "a signature by its key that has no canonical form": (
+        after(5),
+        request(5, proof(5, 9), note(9)[:-3] + "x=\n"),
+        403,
+    ),
+    "a signature line that does not end": (after(5), request(5, proof(5, 9), note(9))[:-1], 403),
+    "something behind the signatures": (after(5), request(5, proof(5, 9), note(9)) + b"x", 403),
+    "no signature line": (after(5), request(5, proof(5, 9), checkpoint(9).text() + "\nhello\n"), 403),
     "signed twice": (after(5), request(5, proof(5, 9), note(9) + note(9).split("\n\n")[1]), 403),
     "an old size beyond the checkpoint": (after(5), request(9, [], note(5)), 400),
     "an old size beyond the checkpoint, and not the known one": (after(5), request(80, [], note(9)), 400),
@@ -157,8 +165,6 @@ MALFORMED = {
     "a hash that is not canonical": f"old 5\n{'A' * 42}B=\n\n{NOTE}".encode(),
     "a note without signature": f"old 0\n\n{checkpoint(5).text()}".encode(),
     "a note that is no checkpoint": request(0, [], LOG.sign("hello\n")),
-    "a note that does not end": request(0, [], NOTE)[:-1],
-    "something behind": request(0, [], NOTE) + b"x",
     "no UTF-8": request(0, [], NOTE) + b"\xff\n",
     "too long": request(0, [], NOTE) + b"x" * BODY_BYTES_MAX,
 }
