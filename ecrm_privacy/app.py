@@ -35,7 +35,7 @@ from ecrm_privacy.database.migrate import check_schema
 from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
-from ecrm_privacy.errors import Failure, LogFrozen, StartRefused, Tampered
+from ecrm_privacy.errors import Failure, GuardRefused, StartRefused, Tampered
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
 from ecrm_privacy.gate.types import Caller, Customer, Signals
@@ -54,6 +54,8 @@ from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.rights.house import house_holders
+from ecrm_privacy.rights.journal import Journal
+from ecrm_privacy.rights.recall import recall
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault import body, keys
 from ecrm_privacy.vault import store as vault
@@ -106,6 +108,7 @@ class House(msgspec.Struct, frozen=True):
     tokens: SignInTokens
     publisher: Publisher
     public_log: PublicLog
+    frozen: Callable[[], Awaitable[str | None]]
     health: Health
     embed: Script
     log_key: str
@@ -119,7 +122,7 @@ def passwords(keyring: Keyring) -> dict[str, str]:
 
 
 def signer(config: Config, keyring: Keyring, origin: str | None = None) -> Signer:
-    """Return the log's signing key, derived from the key file; after a shard the log has another `origin` than at first.
+    """Return the log's signing key, derived from the key file. After a shard the log has another `origin` than before.
 
     Raises StartRefused for the origin of another log.
     """
@@ -147,13 +150,17 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
     """
     secrets = passwords(keyring)
     pools = await open_pools(address, secrets, size=config.pool_size)
-    writer = Writer(partial(connect, address, HOUSE, secrets[HOUSE]))
+    writer: Writer | None = None
     try:
         async with pools.house.acquire(timeout=PATIENCE_S) as conn:
             await check_schema(conn, shipped.migrations())
-            await open_log(conn, config.log_origin)
+            head = await open_log(conn, config.log_origin)
+        publisher = _publisher(config, keyring, pools, head)
+        await publisher.check()
+        writer = Writer(partial(_connect_writer, partial(connect, address, HOUSE, secrets[HOUSE]), publisher))
         await writer.start()
-        house = await _furnish(config, keyring, pools, writer)
+        house = await _furnish(config, keyring, pools, writer, publisher)
+        await recall(pools.house.acquire, house.rights)
         await _warm_up(house)
         house.runner.start()
         again: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
@@ -163,7 +170,7 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
             ("sessions", LAPSED_S, house.rights.end_sessions),
         ]
         again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
-        tasks = [asyncio.create_task(_again(*each), name=each[0]) for each in again]
+        tasks = [asyncio.create_task(_again(*each, house.frozen), name=each[0]) for each in again]
         try:
             yield house
         finally:
@@ -172,8 +179,26 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
             await asyncio.gather(*tasks, return_exceptions=True)
             await house.runner.stop()
     finally:
-        await writer.stop()
+        if writer is not None:
+            await writer.stop()
         await pools.close()
+
+
+def _publisher(config: Config, keyring: Keyring, pools: Pools, head: Head) -> Publisher:
+    """Make what signs for the log under the name that it has in this database."""
+    reader = LogReader(signer(config, keyring, head.origin))
+    return Publisher(partial(_briefly, pools.house), reader, guard(config, keyring), config.checkpoint_period_s)
+
+
+async def _connect_writer(connect_house: Callable[[], Awaitable[Any]], publisher: Publisher) -> Any:
+    """Connect the ledger writer: behind a failover may stand a database that lost entries, so look before writing."""
+    conn = await connect_house()
+    try:
+        await publisher.check_on(conn)
+    except BaseException:
+        conn.terminate()
+        raise
+    return conn
 
 
 async def _warm_up(house: House) -> None:
@@ -184,7 +209,7 @@ async def _warm_up(house: House) -> None:
     await house.gate.admit(Caller(), ["permission:order"], site_signals(house))
 
 
-async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Writer) -> House:
+async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Writer, publisher: Publisher) -> House:
     read, acquire = partial(_briefly, pools.house), pools.house.acquire
     shelf = Shelf(partial(_documents, read))
     bundle = await enact.active(acquire, writer.append, shelf, config)
@@ -194,10 +219,8 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     desk = ConsentDesk(acquire, read, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
     links = Links(desk, indexes)
     customer = partial(_customer, indexes)
-    reader = LogReader(signer(config, keyring))
-    publisher = Publisher(read, reader, guard(config, keyring), config.checkpoint_period_s)
-    await publisher.check()
-    receipts = Receipts(read, keyring, _receipt_maker(reader))
+    reader = publisher.reader
+    receipts = Receipts(read, keyring, _receipt_maker(publisher))
     hallway = Hallway(config, shelf)
     plugins = tuple(
         importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, customer, hallway)
@@ -205,7 +228,8 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     )
     site, document = next(iter(bundle.sites.items()))
     holders = [*house_holders(), *(holder for plugin in plugins for holder in plugin.holders)]
-    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, document.controller.name, site)
+    journal = Journal(config.key_file.with_name("erasures.journal"), keyring)
+    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, journal, document.controller.name, site)
     pages = Pages()
     runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
@@ -214,7 +238,8 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
         upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), plugins), indexes=indexes, customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
-        publisher=publisher, public_log=_public_log(read, reader, publisher), health=_health(read),
+        publisher=publisher, public_log=_public_log(read, reader, publisher), frozen=partial(_frozen, read),
+        health=_health(read, guard(config, keyring)),
         embed=read_script(), log_key=reader.signer.vkey(),
         authorize=authorizer(Callers(read), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
@@ -242,9 +267,10 @@ async def _documents(acquire: Callable[[], AbstractAsyncContextManager[Conn]], b
     return row.documents if row else None
 
 
-def _receipt_maker(reader: LogReader) -> Prove:
+def _receipt_maker(publisher: Publisher) -> Prove:
     async def prove(conn: Conn, index: int, raw: bytes, payload: bytes, opening: bytes) -> str:
-        proof = await reader.proof(conn, index, raw)
+        proof = await publisher.reader.proof(conn, index, raw)
+        await publisher.vouch(proof.note)
         return receipt_text.build(
             leaf=raw, payload=payload, open=opening, index=index, path=proof.path, note=proof.note
         )
@@ -273,7 +299,14 @@ def _site_keys(config: Config, bundle: Bundle) -> dict[str, bytes]:
     return found
 
 
-def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> Health:
+async def _frozen(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> str | None:
+    """Return why the log is frozen, or None."""
+    async with acquire() as conn:
+        head = await log_head().first(conn)
+    return head.frozen if head else None
+
+
+def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]], kept: Guard) -> Health:
     async def database() -> str | None:
         try:
             async with acquire() as conn:
@@ -281,6 +314,16 @@ def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> Health:
         except Failure:
             return "the database does not answer"
         return None
+
+    async def log_goes_on() -> str | None:
+        try:
+            await asyncio.to_thread(kept.highest)
+            why = await _frozen(acquire)
+        except GuardRefused as refused:
+            return str(refused)
+        except Failure:
+            return "the database does not answer"
+        return f"frozen: {why}; an operator must decide (docs/how-to/after-a-restore.md)" if why else None
 
     async def work() -> str | None:
         try:
@@ -290,15 +333,18 @@ def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> Health:
             return "the database does not answer"
         return f"{row.failed} jobs fail again and again" if row and row.failed else None
 
-    return Health({"database": database}, {"jobs": work})
+    return Health({"database": database, "log": log_goes_on}, {"jobs": work})
 
 
-async def _again(name: str, every_s: float, run: Callable[[], Awaitable[object]]) -> None:
-    """Run `run` every `every_s` seconds; a failure is logged by name, and the next time comes."""
+async def _again(
+    name: str, every_s: float, run: Callable[[], Awaitable[object]], frozen: Callable[[], Awaitable[str | None]]
+) -> None:
+    """Run `run` every `every_s` seconds, but while the log is frozen; a failure is logged by name, and comes again."""
     while True:
         await asyncio.sleep(every_s)
         try:
-            await run()
+            if await frozen() is None:
+                await run()
         except Exception as error:  # the edge of a job
             log.error("job_failed", kind=name, exc_info=error)
 

@@ -9,9 +9,10 @@ Failure
 │   ├── KeyReuse         an Idempotency-Key that came with another body
 │   └── SubjectErased    the subject is being erased
 ├── Unavailable          try again: overload, database away
-│   └── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
+│   ├── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
+│   └── LogFrozen        the log takes no entries, and nothing personal is opened, until an operator decides
 ├── StartRefused         the service will not start; the message says what to do
-│   ├── KeyFileRefused  SchemaRefused  DurabilityRefused  PolicyRefused
+│   ├── KeyFileRefused  SchemaRefused  DurabilityRefused  PolicyRefused  GuardRefused
 └── Tampered             sealed or logged data does not check
 """
 
@@ -74,6 +75,12 @@ class OutcomeUnknown(Unavailable):
     """The commit of a write was not confirmed; repeat it with the same Idempotency-Key."""
 
 
+class LogFrozen(Unavailable):
+    """The log is frozen: it is not the one that was published, or behind it. An operator must decide."""
+
+    retry_after_s = 60
+
+
 class StartRefused(Failure):
     """The service will not start; the message says what is wrong and what to do."""
 
@@ -92,6 +99,10 @@ class DurabilityRefused(StartRefused):
 
 class PolicyRefused(StartRefused):
     """The policy documents are broken; each problem names file and key."""
+
+
+class GuardRefused(StartRefused):
+    """A file beside the key file, by which a restored backup is noticed, is damaged or of another log."""
 
 
 class Tampered(Failure):

@@ -28,6 +28,8 @@ DAYS = (None, None, None, -400, -1, 0, 1, 400)
 UNKNOWN_NOTICE = NoticeVersion("shop@9")
 UNKNOWN_REGIME = Regime("lgpd")
 WRAPPED = bytes(66)
+SHARD_AT = 2
+"""The first entry of a shard, where there is one: answers of the entries before it belong to the time before."""
 NOBODY_YET = SubjectId(UUID(int=0))
 CATEGORIES = ("contact", "purchases", "browsing", "preferences", "evidence")
 
@@ -50,9 +52,9 @@ class Scene(msgspec.Struct, frozen=True):
         views = [view.subject.bytes for view in (self.account, self.browser) if view]
         return sha256(b"".join(views)).digest()
 
-    def standing(self, bundle: Bundle, today: date) -> Standing:
+    def standing(self, bundle: Bundle, today: date, yes_from: int = 0) -> Standing:
         """Return what the desk would have read."""
-        return Standing(bundle, today, self.account, self.browser)
+        return Standing(bundle, today, self.account, self.browser, yes_from)
 
     def rows(self) -> dict[str, list[tuple[object, ...]]]:
         """Return the rows of this scene by table."""
@@ -79,7 +81,7 @@ def rows_of(views: Sequence[SubjectView]) -> dict[str, list[tuple[object, ...]]]
 
 def _status_rows(view: SubjectView) -> list[tuple[object, ...]]:
     return [
-        (view.subject, *rule, row.status.value, row.notice, row.since, row.until, 0)
+        (view.subject, *rule, row.status.value, row.notice, row.since, row.until, row.leaf_index or 0)
         for rule, row in view.statuses.items()
     ]
 
@@ -119,7 +121,8 @@ def subjects(bundle: Bundle, today: date) -> st.SearchStrategy[SubjectView]:
     """Draw a subject with up to eight answers; half of them stand under the law that is asked about."""
     notices = [*bundle.notices, *bundle.notices, UNKNOWN_NOTICE]
     day = st.sampled_from(DAYS).map(lambda days: None if days is None else today + timedelta(days))
-    row = st.builds(StatusRow, st.sampled_from(LIKELY), st.sampled_from(notices), st.just(today), day)
+    entry = st.integers(0, SHARD_AT)
+    row = st.builds(StatusRow, st.sampled_from(LIKELY), st.sampled_from(notices), st.just(today), day, entry)
     return st.builds(
         SubjectView,
         st.just(NOBODY_YET),
@@ -207,7 +210,8 @@ class _Doubts:
     def row(self) -> StatusRow:
         notice = self.either(list(self.bundle.notices)[-1], (*self.bundle.notices, UNKNOWN_NOTICE))
         until = self.day() if self.random.random() < 0.5 else None
-        return StatusRow(self.either(ConsentStatus.GIVEN, ANSWERS), notice, self.today, until)
+        entry = self.either(SHARD_AT, (0, SHARD_AT - 1))
+        return StatusRow(self.either(ConsentStatus.GIVEN, ANSWERS), notice, self.today, until, entry)
 
     def day(self) -> date:
         return self.today + timedelta(self.either(400, (-400, -1, 0, 1)))

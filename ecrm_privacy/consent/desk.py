@@ -37,7 +37,7 @@ from ecrm_privacy.consent.standing import (
     permissions,
 )
 from ecrm_privacy.delivery import store as delivery
-from ecrm_privacy.errors import Failure, KeyReuse, Unavailable
+from ecrm_privacy.errors import Failure, KeyReuse, LogFrozen, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import KeyTaken, StaleSubject
 from ecrm_privacy.ledger.record import (
@@ -130,13 +130,15 @@ class ConsentDesk:
         self._notices: dict[tuple[bytes, str, str, str], NoticePayload] = {}
 
     async def standing(self, caller: Caller, conn: Conn | None = None) -> Standing:
-        """Read where a caller stands."""
+        """Read where a caller stands. Raises LogFrozen."""
         if conn is None:
             async with self._read() as own:
                 return await self.standing(caller, own)
         session = await store.session(caller.token_hash, caller.customer_index).first(conn)
         if session is None:
             raise Unavailable("no policy is active")
+        if session.frozen is not None:  # what was withdrawn may be given again, who was erased may be back
+            raise LogFrozen(session.frozen)
         known = [subject for subject in (session.account, session.browser) if subject]
         rows = await store.views(known).all(conn) if known else []
         # Without an entry there is no subject: it was erased after its session was read. Nobody is behind the caller.
@@ -146,6 +148,7 @@ class ConsentDesk:
             session.today,
             found.get(session.account) if session.account else None,
             found.get(session.browser) if session.browser else None,
+            session.yes_from,
         )
 
     async def of_subject(self, subject: UUID, conn: Conn | None = None) -> Standing | None:
@@ -157,7 +160,8 @@ class ConsentDesk:
         rows = await store.views([subject]).all(conn)
         if session is None or not rows or rows[0].seen is None:
             return None
-        return Standing(await self._bundle_of(session.bundle), session.today, _view(rows[0]))
+        bundle = await self._bundle_of(session.bundle)
+        return Standing(bundle, session.today, _view(rows[0]), yes_from=session.yes_from)
 
     async def take(
         self, caller: Caller, said: Said, signals: Signals, where: Where, *, idempotency_key: str, body: bytes
@@ -361,9 +365,9 @@ def _view(row: store.ViewRow) -> SubjectView:
         SubjectId(row.subject),
         {
             Rule(Purpose(purpose), channel, recipient): StatusRow(
-                ConsentStatus(status), NoticeVersion(notice), since, until
+                ConsentStatus(status), NoticeVersion(notice), since, until, leaf_index
             )
-            for purpose, channel, recipient, status, notice, since, until in row.statuses or ()
+            for purpose, channel, recipient, status, notice, since, until, leaf_index in row.statuses or ()
         },
         tuple(KeyRow(Category(category), version, wrapped) for category, version, wrapped in row.keys or ()),
         Regime(row.regime) if row.regime else None,

@@ -33,6 +33,8 @@ class StatusRow(msgspec.Struct, frozen=True):
     notice: NoticeVersion
     since: date
     until: date | None = None
+    leaf_index: int | None = None
+    """The entry that said so; None: one that is being written."""
 
     def on(self, day: date) -> ConsentStatus:
         """Return the status on `day`: a yes ends on its `until`."""
@@ -69,6 +71,9 @@ class Standing(msgspec.Struct, frozen=True):
     today: date
     account: SubjectView | None = None
     browser: SubjectView | None = None
+    yes_from: int = 0
+    """A yes of an entry before this one counts as given to a notice that is no longer good: what took it back may have
+    been lost with the end of the log that this one continues."""
 
     @property
     def views(self) -> tuple[SubjectView, ...]:
@@ -79,6 +84,11 @@ class Standing(msgspec.Struct, frozen=True):
     def speaker(self) -> SubjectView | None:
         """The subject that an answer is about: the account where one is signed in, else the browser's own."""
         return self.account or self.browser
+
+    def still_good(self, purpose: Purpose, row: StatusRow) -> bool:
+        """Tell whether what was said once still counts for `purpose`, as far as its notice goes."""
+        lost = row.status in YES and row.leaf_index is not None and row.leaf_index < self.yes_from
+        return not lost and self.bundle.still_good(purpose, row.notice)
 
 
 class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -155,7 +165,7 @@ def _decide(
         recipient,
         regime=law,
         status=row.on(standing.today) if row else ConsentStatus.UNKNOWN,
-        notice_current=row is not None and standing.bundle.still_good(purpose, row.notice),
+        notice_current=row is not None and standing.still_good(purpose, row),
         restricted=any(one.restricted for one in people),
         under_age=any(one.adult_from is not None and one.adult_from > standing.today for one in people),
         gpc=signals.gpc or any(one.gpc for one in people),

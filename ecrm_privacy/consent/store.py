@@ -11,13 +11,15 @@ from ecrm_privacy.sql import Effect, Query
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """Who is behind a cookie, with the database's day and the active bundle."""
+    """Who is behind a cookie, with the database's day, the active bundle, and what the log says about old answers."""
 
     today: date
     now: datetime
     bundle: bytes
     browser: UUID | None
     account: UUID | None
+    frozen: str | None
+    yes_from: int
 
 
 def session(token_hash: bytes | None, customer_index: bytes | None = None) -> Query[SessionRow]:
@@ -28,8 +30,9 @@ def session(token_hash: bytes | None, customer_index: bytes | None = None) -> Qu
     return Query(
         "with visit as (update ecrm.session v set seen = current_date where v.token_hash = $1"
         "   and v.seen < current_date and exists (select from ecrm.live_session where token_hash = v.token_hash))"
-        " select current_date as today, now() as now, a.bundle, s.browser, coalesce(s.account, b.subject) as account"
-        " from ecrm.policy_active a"
+        " select current_date as today, now() as now, a.bundle, s.browser, coalesce(s.account, b.subject) as account,"
+        "   h.frozen, h.yes_from"
+        " from ecrm.policy_active a cross join ecrm.ledger_head h"
         " left join ecrm.live_session s on s.token_hash = $1"
         " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
         (token_hash, customer_index),
@@ -54,7 +57,8 @@ def views(subjects: Sequence[UUID]) -> Query[ViewRow]:
     """Read all of `subjects` at once; one row each, also for those without an entry."""
     return Query(
         "select a.subject, t.regime, t.restricted, t.adult_from, t.gpc, t.leaf_index + t.overtaken as seen,"
-        " (select array_agg((c.purpose, c.channel, c.recipient, c.status, c.notice, c.since, c.until))"
+        " (select array_agg((c.purpose, c.channel, c.recipient, c.status, c.notice, c.since, c.until,"
+        "   c.leaf_index))"
         "    from ecrm.consent_status c where c.subject = a.subject) as statuses,"
         " (select array_agg((k.category, k.version, k.wrapped)) from ecrm.subject_key k"
         "    where k.subject = a.subject) as keys"

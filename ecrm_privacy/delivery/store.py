@@ -28,11 +28,13 @@ def enqueue(kind: str, payload: msgspec.Struct, *, after_days: int = 0) -> Effec
 
 
 def lease(lease_s: float) -> Query[JobRow]:
-    """Take the oldest due job that nobody holds, for `lease_s` seconds."""
+    """Take the oldest due job that nobody holds, for `lease_s` seconds; none while the log is frozen."""
     return Query(
         "update ecrm.job set leased_until = now() + make_interval(secs => $1), attempts = attempts + 1"
         " where job_id = (select job_id from ecrm.job where due <= now()"
-        "   and coalesce(leased_until, '-infinity') < now() order by due limit 1 for update skip locked)"
+        "   and coalesce(leased_until, '-infinity') < now()"
+        "   and not exists (select from ecrm.ledger_head where frozen is not null)"
+        "   order by due limit 1 for update skip locked)"
         " returning job_id, kind, payload, attempts",
         (lease_s,),
         JobRow,

@@ -4,11 +4,12 @@ Refusal
 ├── StaleSubject     somebody wrote about this subject since the caller read; read again and retry
 ├── KeyTaken         the Idempotency-Key was taken by an earlier entry; answer with the reply that is kept
 └── EntryRefused     the database refused the entry or one of its effects
-Unavailable
-└── LogFrozen        the log takes no entries until an operator decides
+`LogFrozen`, which others meet too, stands with the failures of everybody.
 """
 
-from ecrm_privacy.errors import Refusal, Unavailable
+from ecrm_privacy.errors import LogFrozen, Refusal
+
+__all__ = ["EntryRefused", "KeyTaken", "LogFrozen", "StaleSubject"]
 
 
 class StaleSubject(Refusal):
@@ -29,7 +30,3 @@ class EntryRefused(Refusal):
         super().__init__(f"the database refused the entry: SQLSTATE {sqlstate}, constraint {constraint or 'none'}")
         self.sqlstate = sqlstate
         self.constraint = constraint
-
-
-class LogFrozen(Unavailable):
-    """The log is frozen: its head is behind what was published, or its key is lost. An operator must decide."""

@@ -2,6 +2,8 @@
 
 A turn: claim it, so that one worker takes it; make sure that the log continues what was published before; sign; let the
 witnesses sign; remember the note outside the database; show it. No connection is held while witnesses are asked.
+
+What a receipt shows is remembered too, though nobody counts its pace: a fork is one whoever was shown the other side.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
-from ecrm_privacy.errors import NotKnown, Tampered
+from ecrm_privacy.errors import LogFrozen, NotKnown, Tampered
 from ecrm_privacy.ledger import store, tiles
 from ecrm_privacy.ledger.checkpoint import Checkpoint, open_checkpoint
 from ecrm_privacy.ledger.guard import Guard
@@ -38,25 +40,31 @@ class Publisher:
         self, acquire: Acquire, reader: LogReader, guard: Guard, period_s: float, cosign: Cosign = _alone
     ) -> None:
         self._acquire = acquire
-        self._reader = reader
+        self.reader = reader
         self._guard = guard
         self._period = timedelta(seconds=period_s)
         self._cosign = cosign
 
-    async def check(self) -> None:
-        """Freeze the log when it does not continue what was published; see `ecrm ledger shard`."""
-        highest = await asyncio.to_thread(self._guard.highest)
+    async def check(self) -> str | None:
+        """Freeze the log when it does not continue what was published, and return why; see `ecrm ledger shard`.
+
+        Raises `GuardRefused` when the file that says so is damaged or of another log.
+        """
         async with self._acquire() as conn:
-            await self._check(conn, highest)
+            return await self.check_on(conn)
+
+    async def check_on(self, conn: Conn) -> str | None:
+        """Check as `check` does, over a connection that is about to write: a failover may have lost entries."""
+        return await self._check(conn, await asyncio.to_thread(self._guard.highest))
 
     async def publish(self) -> None:
         """Move the public checkpoint, if its time has come and no other worker does."""
         async with self._acquire() as conn:
             claimed = await store.claim_publishing(self._period).first(conn)
-            if claimed is None or not await self._check(conn, await asyncio.to_thread(self._guard.highest)):
+            if claimed is None or await self._check(conn, await asyncio.to_thread(self._guard.highest)):
                 return
-            note = await self._reader.checkpoint(conn)
-        checkpoint = open_checkpoint(note, self._reader.signer.verifier)
+            note = await self.reader.checkpoint(conn)
+        checkpoint = open_checkpoint(note, self.reader.signer.verifier)
         if claimed.note and checkpoint.tree_size == claimed.tree_size:
             return
         note = await self._cosign(note)
@@ -65,9 +73,18 @@ class Publisher:
             await store.show(checkpoint.tree_size, note).run(conn)
 
     async def checkpoint(self) -> str:
-        """Return the public checkpoint. Raises `NotKnown` while nothing is published."""
+        """Return the public checkpoint. Raises `NotKnown` while nothing is published, `LogFrozen`."""
         await self.publish()
+        async with self._acquire() as conn:
+            head = await store.head().first(conn)
+        if head is not None and head.frozen is not None:  # what the database holds as published may not be the highest
+            raise LogFrozen(head.frozen)
         return (await self._published()).note
+
+    async def vouch(self, note: str) -> None:
+        """Remember the checkpoint of a receipt before it is handed out. Raises `Unavailable`, `LogFrozen`."""
+        if not await asyncio.to_thread(self._guard.keep, note) and (wrong := await self.check()) is not None:
+            raise LogFrozen(wrong)
 
     async def tile(self, path: str) -> bytes:
         """Return a tile of the public tree by its name: hashes, or leaves. Raises `NotKnown`."""
@@ -80,8 +97,8 @@ class Publisher:
             raise NotKnown("the public log has no such tile yet")
         async with self._acquire() as conn:
             if level is None:
-                return await self._reader.entries(conn, number, width)
-            return await self._reader.tile(conn, tile)
+                return await self.reader.entries(conn, number, width)
+            return await self.reader.tile(conn, tile)
 
     async def _published(self) -> store.Published:
         async with self._acquire() as conn:
@@ -90,15 +107,26 @@ class Publisher:
             raise NotKnown("nothing of the log is published yet")
         return found
 
-    async def _check(self, conn: Conn, highest: Checkpoint | None) -> bool:
-        if highest is None:
-            return True
-        try:
-            wrong = None if await self._reader.root(conn, highest.tree_size) == highest.root_hash else FORKED
-        except NotKnown:
-            wrong = BEHIND
-        except Tampered:
-            wrong = FORKED
-        if wrong is not None:
+    async def _check(self, conn: Conn, highest: Checkpoint | None) -> str | None:
+        """Return why the log is frozen, after freezing it if it must be."""
+        head = await store.head().first(conn)
+        if head is None:
+            raise NotKnown("the log was never opened")
+        if head.origin != self.reader.signer.name:
+            raise Tampered("the log goes on under another name than this process knows: start the service anew")
+        if head.frozen is None and (wrong := await self._wrong(conn, head, highest)) is not None:
             await store.freeze(wrong).run(conn)
-        return wrong is None
+            return wrong
+        return head.frozen
+
+    async def _wrong(self, conn: Conn, head: store.Head, highest: Checkpoint | None) -> str | None:
+        here = Checkpoint(head.origin, head.tree_size, head.root_hash)
+        if highest is None or self._guard.rank(here)[0] > self._guard.rank(highest)[0]:
+            return None
+        if self._guard.rank(here) < self._guard.rank(highest):
+            return BEHIND
+        try:  # by a reader that met nothing before: tiles that are kept may be those of what was lost
+            root = await LogReader(self.reader.signer).root(conn, highest.tree_size)
+        except Tampered:
+            return FORKED
+        return None if root == highest.root_hash else FORKED

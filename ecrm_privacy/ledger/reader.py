@@ -1,7 +1,8 @@
 """What is said about the committed log, for receipts and for the public: checkpoints, proofs, tiles.
 
 What is signed was committed before, so a note can be asked for again and again: the same tree gives the same note. A
-proof takes two reads however large the log is: its head, and those tiles that were not met before.
+proof takes two reads however large the log is: its head, and those tiles that were not met before. Nothing is signed
+while the log is frozen.
 """
 
 from collections import OrderedDict
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ecrm_privacy.errors import NotKnown, Tampered
+from ecrm_privacy.errors import LogFrozen, NotKnown, Tampered
 from ecrm_privacy.ledger import merkle, store, tiles
 from ecrm_privacy.ledger.checkpoint import Checkpoint, Signer
 from ecrm_privacy.ledger.tiles import Opened, Stretch, Tile
@@ -104,6 +105,8 @@ class LogReader:
             raise NotKnown("the log was never opened")
         if head.origin != self.signer.name:
             raise Tampered("the log was opened under another origin than the name of its key")
+        if head.frozen is not None:
+            raise LogFrozen(head.frozen)
         return head
 
     async def _hashes(self, conn: Conn, stretches: Sequence[Stretch], size: int) -> tuple[bytes, ...]:

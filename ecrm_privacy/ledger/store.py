@@ -25,6 +25,7 @@ class Head(msgspec.Struct, frozen=True):
     root_hash: bytes
     edge: bytes
     frozen: str | None
+    yes_from: int
 
 
 class Newest(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ class Leaf(msgspec.Struct, frozen=True):
     leaf: bytes
 
 
-_HEAD = "select origin, tree_size, root_hash, edge, frozen from ecrm.ledger_head"
+_HEAD = "select origin, tree_size, root_hash, edge, frozen, yes_from from ecrm.ledger_head"
 
 
 async def open_log(conn: Conn, origin: str) -> Head:
@@ -272,3 +273,21 @@ def show(tree_size: int, note: str) -> Effect:
 def freeze(why: str) -> Effect:
     """Let nothing be appended any more, and nothing personal be opened, until `ecrm ledger shard`."""
     return Query("update ecrm.ledger_head set frozen = $1 where frozen is null", (why,))
+
+
+def rename(origin: str) -> Effect:
+    """Let the head, which is locked, go on under another name; frozen again before the transaction ends."""
+    return Query("update ecrm.ledger_head set origin = $1, frozen = null", (origin,))
+
+
+def carried_on(why: str, yes_from: int | None) -> Sequence[Effect]:
+    """Freeze what was renamed until the rest is done; nothing is public under the new name. None keeps `yes_from`."""
+    return (
+        Query("update ecrm.ledger_head set frozen = $1, yes_from = coalesce($2, yes_from)", (why, yes_from)),
+        Query("update ecrm.published set tree_size = 0, note = ''"),
+    )
+
+
+def thaw(why: str) -> Effect:
+    """Open the log again that is frozen for this reason."""
+    return Query("update ecrm.ledger_head set frozen = null where frozen = $1", (why,))

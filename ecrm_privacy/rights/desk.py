@@ -1,8 +1,9 @@
 """Requests of a subject: an export of everything, or an end to everything."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,10 +12,21 @@ import asyncpg
 import msgspec
 
 from ecrm_privacy.delivery import store as delivery
-from ecrm_privacy.errors import Failure, KeyReuse, NotKnown, Refusal, Tampered, Unavailable
+from ecrm_privacy.errors import (
+    Failure,
+    KeyReuse,
+    LogFrozen,
+    NotKnown,
+    OutcomeUnknown,
+    Refusal,
+    Tampered,
+    Unavailable,
+)
 from ecrm_privacy.gate.types import Caller
+from ecrm_privacy.ledger.entry import Seen
 from ecrm_privacy.ledger.failures import KeyTaken, StaleSubject
 from ecrm_privacy.ledger.record import (
+    ANY_SEEN,
     LEAF_INDEX,
     Body,
     ConsentEvent,
@@ -28,6 +40,7 @@ from ecrm_privacy.ledger.record import (
 from ecrm_privacy.rights import store
 from ecrm_privacy.rights.holders import Holder, Known, Step
 from ecrm_privacy.rights.house import records
+from ecrm_privacy.rights.journal import Journal, Mark
 from ecrm_privacy.rights.plan import Certificate, plan
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault import keys
@@ -78,16 +91,35 @@ class Erasing(msgspec.Struct, frozen=True):
     retiring: UUID | None = None
 
 
+async def _behind(conn: Conn, caller: Caller) -> store.BehindRow | None:
+    """Find who is behind a caller. Raises LogFrozen: whoever was erased may be back, and is not served."""
+    row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
+    if row is not None and row.frozen is not None:
+        raise LogFrozen(row.frozen)
+    return row
+
+
 class RightsDesk:
-    """Takes requests and does the work they owe. `controller` and `site` stand in the entries it makes."""
+    """Takes requests and does the work they owe. `controller` and `site` stand in the entries it makes.
+
+    Nobody is erased who was not written into the `journal` before.
+    """
 
     def __init__(
-        self, acquire: Acquire, append: Append, keyring: Keyring, holders: Sequence[Holder], controller: str, site: str
+        self,
+        acquire: Acquire,
+        append: Append,
+        keyring: Keyring,
+        holders: Sequence[Holder],
+        journal: Journal,
+        controller: str,
+        site: str,
     ) -> None:
         self._acquire = acquire
         self._append = append
         self._keyring = keyring
         self._replies = Replies(keyring)
+        self.journal = journal
         self._controller = controller
         self._site = site
         self.holders = tuple(holders)
@@ -104,7 +136,7 @@ class RightsDesk:
             if (before := await self._answered(reply, body)) is not None:
                 return before
             async with self._acquire() as conn:
-                row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
+                row = await _behind(conn, caller)
             subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
             if row is None or not subjects:
                 raise NotKnown
@@ -155,7 +187,7 @@ class RightsDesk:
         """Return everything we have about the subject that made the request. Raises NotKnown for anybody else."""
         async with self._acquire() as conn:
             request = await store.request(request_id).first(conn)
-            row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
+            row = await _behind(conn, caller)
         own = {row.browser, row.account} - {None} if row else set()
         if request is None or request.subject is None or request.subject not in own:
             raise NotKnown
@@ -178,7 +210,7 @@ class RightsDesk:
     async def profile(self, caller: Caller) -> dict[str, dict[str, str]]:
         """Return the opened fields of the subjects behind a caller, by category, for their own eyes."""
         async with self._acquire() as conn:
-            row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
+            row = await _behind(conn, caller)
             found: dict[str, dict[str, str]] = {}
             for subject in (row.browser, row.account) if row else ():
                 if subject is not None:
@@ -190,7 +222,7 @@ class RightsDesk:
         """Erase what only this browser's cookie can reach: its own subject, never the account's."""
         for _ in range(ATTEMPTS_MAX):
             async with self._acquire() as conn:
-                row = await store.behind(caller.token_hash, None).first(conn)
+                row = await _behind(conn, Caller(token_hash=caller.token_hash))
             if row is None or row.browser is None:
                 return
             if await self._erase([SubjectId(row.browser)], None, row.today):
@@ -244,25 +276,47 @@ class RightsDesk:
             last = subject == subjects[-1]
             names += known.all_pseudonyms
             job = Erasing(tuple(names), made.request_id if made and last else None, today)
-            effects: list[Effect] = [effect for holder in self.holders for effect in holder.destroy(subject)]
-            effects.append(delivery.enqueue("erase", job))
+            effects: list[Effect] = []
             if made and last:
                 effects.append(store.open_request(made.request_id, None, "erasure", made.status, made.expected_by))
                 effects += kept
-            entry = msgspec.structs.replace(
-                self._entry(),
-                subject=subject,
-                seen=seen,
-                erases=True,
-                effects=tuple(effects),
-                closing=tuple((name, vault.delete_all_uses([name])) for name in known.all_pseudonyms),
-            )
-            outcome = (await self._append([entry]))[0]
+            outcome = await self._journaled(self._erasure(known, seen, job, effects), subject, today)
             if isinstance(outcome, StaleSubject | KeyTaken):
                 return False
             if not isinstance(outcome, int):
                 raise outcome
         return True
+
+    async def _journaled(self, entry: Entry, subject: SubjectId, today: date) -> int | Failure:
+        """Append an erasure between its lines in the journal; one that may have happened stays begun."""
+        await asyncio.to_thread(self.journal.write, subject, Mark.BEGUN, today)
+        outcome = (await self._append([entry]))[0]
+        if not isinstance(outcome, OutcomeUnknown):
+            mark = Mark.DONE if isinstance(outcome, int) else Mark.VOID
+            with suppress(Unavailable):  # what was begun is erased again where it is found, which is right as well
+                await asyncio.to_thread(self.journal.write, subject, mark, today)
+        return outcome
+
+    async def finish(self, subject: SubjectId, today: date) -> None:
+        """Erase somebody whose erasure was begun and never confirmed."""
+        await self._erase([subject], None, today)
+
+    async def again(self, subject: SubjectId, today: date) -> Entry:
+        """Return the entry that erases somebody whom a backup brought back; the journal has them already."""
+        async with self._acquire() as conn:
+            known, _ = await self._known(conn, subject, to_erase=True)
+        return self._erasure(known, ANY_SEEN, Erasing(known.all_pseudonyms, None, today), ())
+
+    def _erasure(self, known: Known, seen: Seen, job: Erasing, effects: Sequence[Effect]) -> Entry:
+        destroyed = [effect for holder in self.holders for effect in holder.destroy(known.subject)]
+        return msgspec.structs.replace(
+            self._entry(),
+            subject=known.subject,
+            seen=seen,
+            erases=True,
+            effects=(*destroyed, delivery.enqueue("erase", job), *effects),
+            closing=tuple((name, vault.delete_all_uses([name])) for name in known.all_pseudonyms),
+        )
 
     def _entry(self) -> Entry:
         """An entry that says that an erasure happened, and not whose."""

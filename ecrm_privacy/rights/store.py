@@ -15,12 +15,14 @@ class BehindRow(msgspec.Struct, frozen=True):
     today: date
     browser: UUID | None
     account: UUID | None
+    frozen: str | None
 
 
 def behind(token_hash: bytes | None, customer_index: bytes | None) -> Query[BehindRow]:
     """Find the subjects behind a cookie's hash or a customer number's blind index; always one row."""
     return Query(
-        "select current_date as today, s.browser, coalesce(s.account, b.subject) as account from (select 1) one"
+        "select current_date as today, s.browser, coalesce(s.account, b.subject) as account, h.frozen"
+        " from ecrm.ledger_head h"
         " left join ecrm.live_session s on s.token_hash = $1"
         " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
         (token_hash, customer_index),
@@ -212,4 +214,43 @@ def seen(subject: UUID) -> Query[SeenRow]:
     """Find what was written last about a subject."""
     return Query(
         "select leaf_index + overtaken as seen from ecrm.subject_state where subject = $1", (subject,), SeenRow
+    )
+
+
+class SubjectRow(msgspec.Struct, frozen=True):
+    """A subject by its name alone."""
+
+    subject: UUID
+
+
+def subjects_after(after: UUID, most: int) -> Query[SubjectRow]:
+    """List subjects in the order of their names, chunk by chunk."""
+    return Query(
+        "select subject from ecrm.subject_state where subject > $1 order by subject limit $2", (after, most), SubjectRow
+    )
+
+
+class ComparedRow(msgspec.Struct, frozen=True):
+    """How far this database was compared with the erasure journal, and why the log is frozen, if it is."""
+
+    lines: int
+    today: date
+    frozen: str | None
+
+
+def compared() -> Query[ComparedRow]:
+    """Say how many lines of the erasure journal were compared with whoever is in this database."""
+    return Query(
+        "select coalesce((select lines from ecrm.erasure_journal), 0) as lines, current_date as today,"
+        " (select frozen from ecrm.ledger_head) as frozen",
+        (),
+        ComparedRow,
+    )
+
+
+def note_compared(lines: int) -> Effect:
+    """Remember how many lines of the erasure journal were compared."""
+    return Query(
+        "insert into ecrm.erasure_journal (lines) values ($1) on conflict (one) do update set lines = excluded.lines",
+        (lines,),
     )

@@ -109,6 +109,9 @@ TYPES: Mapping[str, ProblemType] = _types(
      "Quote the instance when you ask for help: somebody must look at this."),
     ("unavailable", 503, "Not available now", "The service cannot do this now; nothing changed.",
      "Come again after the time in Retry-After."),
+    ("log-frozen", 503, "The log is frozen",
+     "A backup was restored, or entries of the log were lost: nothing is recorded and nothing personal is shown.",
+     "Nothing was recorded: come again later. The operator sees why at /health/ready, and uses `ecrm ledger shard`."),
     ("outcome-unknown", 503, "Outcome unknown", "The write was not confirmed; it may or may not have happened.",
      "Send the same request with the same Idempotency-Key again: it is recorded once."),
 )  # fmt: skip
@@ -127,6 +130,7 @@ BY_ERROR: Mapping[type[Exception], str] = {
     errors.SubjectErased: "subject-erased",
     errors.Refusal: "refused",
     errors.OutcomeUnknown: "outcome-unknown",
+    errors.LogFrozen: "log-frozen",
     errors.Unavailable: "unavailable",
     errors.Tampered: "tampered",
     refusals.ForeignOrigin: "foreign-origin",

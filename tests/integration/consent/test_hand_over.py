@@ -105,9 +105,8 @@ async def test_forgetting_by_the_old_cookie(how: str, opened: Opened, number: st
     meeting = await Meeting.of(opened, number)
     (name,) = await meeting.names(meeting.caller)
     house, key = opened.house, str(uuid4())
-    rights = RightsDesk(
-        house.pools.house.acquire, meeting.append, house.keyring, house.rights.holders, "controller", "demo"
-    )
+    held = house.rights.holders, house.rights.journal
+    rights = RightsDesk(house.pools.house.acquire, meeting.append, house.keyring, *held, "controller", "demo")
     if how == "forget":
         await rights.forget_browser(meeting.caller)
     else:

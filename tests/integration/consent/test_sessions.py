@@ -131,7 +131,8 @@ async def test_workers_that_look_at_once_erase_once(opened: Opened) -> None:
         async with house.pools.house.acquire() as conn:
             yield conn
 
-    rights = RightsDesk(acquire, house.writer.append, house.keyring, house.rights.holders, "controller", "demo")
+    held = house.rights.holders, house.rights.journal
+    rights = RightsDesk(acquire, house.writer.append, house.keyring, *held, "controller", "demo")
     size = "select tree_size from ecrm.ledger_head"
     async with opened.as_admin() as admin:
         before = await admin.fetchval(size)

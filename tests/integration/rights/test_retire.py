@@ -101,7 +101,8 @@ async def test_a_renewed_yes_between_two_steps_of_the_job(at: int, opened: Opene
         async with house.pools.house.acquire() as conn:
             yield conn
 
-    rights = RightsDesk(acquire, house.writer.append, house.keyring, house.rights.holders, "controller", "demo")
+    held = house.rights.holders, house.rights.journal
+    rights = RightsDesk(acquire, house.writer.append, house.keyring, *held, "controller", "demo")
     (job,) = await owed(opened)
     await rights.retire(job)
     assert left <= 0, "the job has fewer steps than the test knows"
@@ -123,8 +124,8 @@ async def test_a_renewed_yes_while_the_job_deletes(opened: Opened) -> None:
     async def nothing(_conn: Conn, _known: object) -> None:
         return None
 
-    holders = (*house.rights.holders, Holder("slow", frozenset(), nothing, forget=slowly))
-    rights = RightsDesk(house.pools.house.acquire, house.writer.append, house.keyring, holders, "controller", "demo")
+    held = (*house.rights.holders, Holder("slow", frozenset(), nothing, forget=slowly)), house.rights.journal
+    rights = RightsDesk(house.pools.house.acquire, house.writer.append, house.keyring, *held, "controller", "demo")
     (job,) = await owed(opened)
     retiring = asyncio.create_task(rights.retire(job))
     await began.wait()
