@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ecrm_privacy import __version__, demo, verbs, verbs_witness
+from ecrm_privacy import __version__, demo, verbs, verbs_shard, verbs_witness
 from ecrm_privacy.config import Config, read_config
 from ecrm_privacy.errors import Failure, StartRefused
 from ecrm_privacy.web.logs import install
@@ -66,14 +66,24 @@ def _parser() -> argparse.ArgumentParser:
         one = verb(name, run, text, f"ecrm policy {name} policies", policy)
         one.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
 
-    one = verb("verify", verbs.ledger_verify, "check the whole log, or one receipt", "ecrm ledger verify",
-               group("ledger", "the log of what people said"))  # fmt: skip
+    ledger = group("ledger", "the log of what people said")
+    one = verb("verify", verbs.ledger_verify, "check the whole log, or one receipt", "ecrm ledger verify", ledger)
     one.add_argument("url", nargs="?", help="base address of a service whose key to use (for --receipt)")
     one.add_argument("--receipt", type=Path, help="check this receipt instead, offline")
     one.add_argument("--key", help="the log's verifier key (vkey); without it the service's own is taken, and said so")
     one.add_argument(
         "--full", action="store_true", help="also open every body and fold the current answers (the default)"
     )
+
+    one = verb("shard", verbs_shard.shard, "go on after a restored backup, under a further name of the log",
+               "ecrm ledger shard --from 1024 --dry-run", ledger)  # fmt: skip
+    one.add_argument(
+        "--from", dest="size", type=int, required=True, metavar="SIZE", help="how many entries the restored log has"
+    )
+    one.add_argument(
+        "--nothing-lost", action="store_true", help="state in public that nothing was lost: no yes is asked again"
+    )
+    one.add_argument("--dry-run", action="store_true", help="say what would be done, change nothing")
 
     keys = group("keys", "the key file, on which everything depends")
     one = verb("create", verbs.keys_create, "make a key file and its recovery copy", "ecrm keys create", keys)
