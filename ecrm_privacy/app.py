@@ -35,6 +35,7 @@ from ecrm_privacy.database.migrate import check_schema
 from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
+from ecrm_privacy.delivery.witnesses import Witnesses
 from ecrm_privacy.errors import Failure, GuardRefused, StartRefused, Tampered
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
@@ -43,7 +44,8 @@ from ecrm_privacy.ledger import receipt as receipt_text
 from ecrm_privacy.ledger.checkpoint import Signer
 from ecrm_privacy.ledger.guard import Guard
 from ecrm_privacy.ledger.names import number_of
-from ecrm_privacy.ledger.publish import TURNS, Publisher
+from ecrm_privacy.ledger.publish import TURNS, Publisher, Witnessing
+from ecrm_privacy.ledger.quorum import parse_policy
 from ecrm_privacy.ledger.reader import LogReader
 from ecrm_privacy.ledger.store import Head, open_log
 from ecrm_privacy.ledger.store import head as log_head
@@ -151,11 +153,13 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
     secrets = passwords(keyring)
     pools = await open_pools(address, secrets, size=config.pool_size)
     writer: Writer | None = None
+    witnesses: Witnesses | None = None
     try:
         async with pools.house.acquire(timeout=PATIENCE_S) as conn:
             await check_schema(conn, shipped.migrations())
             head = await open_log(conn, config.log_origin)
-        publisher = _publisher(config, keyring, pools, head)
+        witnesses = _witnesses(config)
+        publisher = _publisher(config, keyring, pools, head, witnesses)
         await publisher.check()
         writer = Writer(partial(_connect_writer, partial(connect, address, HOUSE, secrets[HOUSE]), publisher))
         await writer.start()
@@ -181,13 +185,32 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
     finally:
         if writer is not None:
             await writer.stop()
+        if witnesses is not None:
+            await witnesses.close()
         await pools.close()
 
 
-def _publisher(config: Config, keyring: Keyring, pools: Pools, head: Head) -> Publisher:
+def _witnesses(config: Config) -> Witnesses:
+    """Return whoever cosigns what is published. Raises StartRefused for a policy file that is missing or damaged."""
+    if config.witness_policy is None:
+        return Witnesses(())
+    try:
+        return Witnesses(parse_policy(config.witness_policy.read_bytes()).witnesses)
+    except OSError as error:
+        raise StartRefused(f"ECRM_WITNESS_POLICY: {config.witness_policy} cannot be read ({error.strerror})") from None
+    except StartRefused as refused:
+        raise StartRefused(f"ECRM_WITNESS_POLICY: {config.witness_policy}: {refused}") from None
+
+
+def _publisher(config: Config, keyring: Keyring, pools: Pools, head: Head, witnesses: Witnesses) -> Publisher:
     """Make what signs for the log under the name that it has in this database."""
-    reader = LogReader(signer(config, keyring, head.origin))
-    return Publisher(partial(_briefly, pools.house), reader, guard(config, keyring), config.checkpoint_period_s)
+    return Publisher(
+        partial(_briefly, pools.house),
+        LogReader(signer(config, keyring, head.origin)),
+        guard(config, keyring),
+        config.checkpoint_period_s,
+        Witnessing(witnesses.gather, witnesses.most),
+    )
 
 
 async def _connect_writer(connect_house: Callable[[], Awaitable[Any]], publisher: Publisher) -> Any:

@@ -45,6 +45,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing derived from several people is shown about fewer than this many."""
     checkpoint_period_s: float = 60.0
     """How often the public checkpoint moves."""
+    witness_policy: Path | None = None
+    """A policy file (C2SP tlog-policy) that names the witnesses of the log; default: none is asked."""
     pool_size: int = 4
     demo: bool = False
     """The demo's storefront, where anybody signs in as any of its customers: on loopback alone."""

@@ -73,6 +73,11 @@ class Witnesses:
             limits=httpx.Limits(max_connections=2 * len(self._places) + 1, keepalive_expiry=120.0),
         )
 
+    @property
+    def most(self) -> int:
+        """How many signature lines may come at most."""
+        return sum(len(each) for each in self._places.values())
+
     async def close(self) -> None:
         """Close the connections that were kept."""
         await self._client.aclose()

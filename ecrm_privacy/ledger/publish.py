@@ -7,21 +7,36 @@ What a receipt shows is remembered too, though nobody counts its pace: a fork is
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
+
+import msgspec
 
 from ecrm_privacy.errors import LogFrozen, NotKnown, Tampered
 from ecrm_privacy.ledger import store, tiles
-from ecrm_privacy.ledger.checkpoint import Checkpoint, open_checkpoint
+from ecrm_privacy.ledger.checkpoint import Checkpoint, note_parts, open_checkpoint
 from ecrm_privacy.ledger.guard import Guard
 from ecrm_privacy.ledger.reader import LogReader
 from ecrm_privacy.ledger.tiles import Tile
 from ecrm_privacy.sql import Conn
 
 Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
-Cosign = Callable[[str], Awaitable[str]]
-"""`await cosign(note)` returns the note with the witnesses' signatures that could be had in time."""
+Prove = Callable[[int], Awaitable[Sequence[bytes]]]
+"""Gives the consistency proof from a tree of that size to the one that is published."""
+
+
+class Witnessing(msgspec.Struct, frozen=True):
+    """How witnesses are asked: `gather(note, tree_size, prove)` gives their signature lines; `most` may come."""
+
+    gather: Callable[[str, int, Prove], Awaitable[Sequence[str]]]
+    most: int
+
+    def is_complete(self, note: str) -> bool:
+        """Tell whether every witness has signed beside the log."""
+        return note_parts(note)[1].count("\n") > self.most
+
 
 BEHIND = "the log is behind what was published: the database was restored, or a failover lost entries"
 FORKED = "the log is not the one that was published: its entries differ"
@@ -29,21 +44,26 @@ TURNS = 4
 """Each worker looks so many times in a period whether the next turn is due."""
 
 
-async def _alone(note: str) -> str:
-    return note
+async def _nobody(_note: str, _tree_size: int, _prove: Prove) -> Sequence[str]:
+    return ()
 
 
 class Publisher:
     """Publishes the log that `reader` reads, at most once per `period_s`; `guard` keeps what was published."""
 
     def __init__(
-        self, acquire: Acquire, reader: LogReader, guard: Guard, period_s: float, cosign: Cosign = _alone
+        self,
+        acquire: Acquire,
+        reader: LogReader,
+        guard: Guard,
+        period_s: float,
+        witnesses: Witnessing = Witnessing(_nobody, 0),  # noqa: B008 -- it never changes
     ) -> None:
         self._acquire = acquire
         self.reader = reader
         self._guard = guard
         self._period = timedelta(seconds=period_s)
-        self._cosign = cosign
+        self._witnesses = witnesses
 
     async def check(self) -> str | None:
         """Freeze the log when it does not continue what was published, and return why; see `ecrm ledger shard`.
@@ -65,12 +85,19 @@ class Publisher:
                 return
             note = await self.reader.checkpoint(conn)
         checkpoint = open_checkpoint(note, self.reader.signer.verifier)
-        if claimed.note and checkpoint.tree_size == claimed.tree_size:
+        has_grown = not claimed.note or checkpoint.tree_size > claimed.tree_size
+        if not has_grown and self._witnesses.is_complete(claimed.note):
             return
-        note = await self._cosign(note)
+        note += "".join(
+            await self._witnesses.gather(note, checkpoint.tree_size, partial(self._prove, checkpoint.tree_size))
+        )
         await asyncio.to_thread(self._guard.keep, note)
         async with self._acquire() as conn:
             await store.show(checkpoint.tree_size, note).run(conn)
+
+    async def _prove(self, tree_size: int, first: int) -> Sequence[bytes]:
+        async with self._acquire() as conn:
+            return await self.reader.consistency(conn, first, tree_size)
 
     async def checkpoint(self) -> str:
         """Return the public checkpoint. Raises `NotKnown` while nothing is published, `LogFrozen`."""

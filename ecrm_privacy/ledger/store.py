@@ -264,9 +264,11 @@ def claim_publishing(period: timedelta) -> Query[Published]:
 
 
 def show(tree_size: int, note: str) -> Effect:
-    """Make `note` the public checkpoint, unless a higher one is."""
+    """Make `note` the public checkpoint, unless a higher one is, or one of that size with more signatures."""
     return Query(
-        "update ecrm.published set tree_size = $1, note = $2 where note = '' or tree_size < $1", (tree_size, note)
+        "update ecrm.published set tree_size = $1, note = $2"
+        " where note = '' or tree_size < $1 or (tree_size = $1 and length(note) < length($2))",
+        (tree_size, note),
     )
 
 

@@ -13,7 +13,15 @@ from ecrm_privacy.ledger.record import StateChange
 from ecrm_privacy.ledger.verify import Opened, SealedBody, verify
 from ecrm_privacy.ledger.writer import Writer
 from tests.integration.ledger.making import (
-    GIVEN, ORIGIN, REFUSED, a_subject, an_entry, open_one, opener, opening, own_act,
+    GIVEN,
+    ORIGIN,
+    REFUSED,
+    a_subject,
+    an_entry,
+    open_one,
+    opener,
+    opening,
+    own_act,
 )  # fmt: skip
 
 pytestmark = pytest.mark.anyio
