@@ -1,12 +1,19 @@
 """Bodies: the evidence behind a ledger entry, sealed once, opened by the receipt or by the subject's evidence key.
 
-Sealed body: `01 | alg | nonce 12 | ciphertext | tag 16` over `open 32 | raw deflate of the payload`, under a random
-body key, bound to the receipt's hash. The body key is wrapped under a key derived from the receipt id (62 bytes) and,
-if there is a subject, sealed as the field `body` of its category `evidence` (66 bytes). Whoever holds neither opens
-nothing.
+Sealed body: `02 | alg | nonce 12 | ciphertext | tag 16` over `open 32 | record id 16 | hash of the notice 32 | packed`,
+under a random body key, bound to the receipt's hash. Packed is raw deflate with the preset dictionary of dictionary.py
+over `time LF validity LF frame`; the frame is the payload with a byte 0, 1, 2 and 3 for its record id, its time, its
+(first) validity and the hash of its notice, wherever they stand. What a payload does not have is nothing or zeros.
+
+Format 1 has `01` in front and `open 32 | raw deflate of the payload` inside. It still opens, and still seals what holds
+such a byte itself, which no payload in JSON does.
+
+The body key is wrapped under a key derived from the receipt id (62 bytes) and, if there is a subject, sealed as the
+field `body` of its category `evidence` (66 bytes). Whoever holds neither opens nothing.
 """
 
 import hashlib
+import re
 import struct
 import zlib
 
@@ -15,12 +22,18 @@ import msgspec
 from ecrm_privacy.errors import Tampered
 from ecrm_privacy.vault import aead, envelope
 from ecrm_privacy.vault.aead import Secret
+from ecrm_privacy.vault.dictionary import DICTIONARY_2
 from ecrm_privacy.vault.keys import SubjectKey
 
 RECEIPT_ID_BYTES = 32
 OPEN_BYTES = 32
 PAYLOAD_BYTES_MAX = 1 << 20
-_HEADER = struct.pack(">BB", 1, aead.AES_256_GCM)
+_HEADER, _HEADER_2 = struct.pack(">BB", 1, aead.AES_256_GCM), struct.pack(">BB", 2, aead.AES_256_GCM)
+_RAW_BYTES = 16 + 32
+_MARKS = re.compile(rb"[\x00-\x03]")
+_RECORD_ID = re.compile(rb'"dct:identifier":"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
+_TIME, _VALIDITY = re.compile(rb'"dct:created":"([^"\n]+)"'), re.compile(rb'"dct:valid":"([^"\n]+)"')
+_NOTICE_HASH = re.compile(rb'"ecrm:sha256":"([0-9a-f]{64})"')
 _FIELD = "body"
 
 
@@ -43,7 +56,9 @@ def seal_body(payload: bytes, opening: bytes, receipt_id: bytes, evidence: Subje
     assert len(opening) == OPEN_BYTES and len(receipt_id) == RECEIPT_ID_BYTES, "both are 32 random bytes"
     assert len(payload) <= PAYLOAD_BYTES_MAX, "a payload has at most a mebibyte"
     body_key, receipt = aead.random_secret(), receipt_hash(receipt_id)
-    sealed = aead.seal(body_key.cipher(), _HEADER, opening + _deflate(payload), b"body1" + receipt)
+    framed = _MARKS.search(payload) is None
+    header, domain, pack = (_HEADER_2, b"body2", _pack) if framed else (_HEADER, b"body1", _deflate)
+    sealed = aead.seal(body_key.cipher(), header, opening + pack(payload), domain + receipt)
     for_receipt = aead.seal(_receipt_key(receipt_id).cipher(), _HEADER, body_key.reveal(), b"bodykey1")
     for_subject = None if evidence is None else envelope.seal(evidence, _FIELD, body_key.reveal())
     return SealedBody(receipt, sealed, for_receipt, for_subject)
@@ -51,8 +66,7 @@ def seal_body(payload: bytes, opening: bytes, receipt_id: bytes, evidence: Subje
 
 def open_with_receipt(receipt_id: bytes, body: SealedBody) -> tuple[bytes, bytes]:
     """Return `(payload, open)` for the holder of the receipt id. Raises Tampered when it is not this body's."""
-    key = aead.open_sealed(_receipt_key(receipt_id).cipher(), _HEADER, body.wrapped_for_receipt, b"bodykey1")
-    return _open(key, body)
+    return _open(_body_key(receipt_id, body), body)
 
 
 def open_with_key(evidence: SubjectKey, body: SealedBody) -> tuple[bytes, bytes]:
@@ -69,10 +83,18 @@ def evidence_version(body: SealedBody) -> int:
     return envelope.key_version(body.wrapped_for_subject)
 
 
+def _body_key(receipt_id: bytes, body: SealedBody) -> bytes:
+    return aead.open_sealed(_receipt_key(receipt_id).cipher(), _HEADER, body.wrapped_for_receipt, b"bodykey1")
+
+
 def _open(body_key: bytes, body: SealedBody) -> tuple[bytes, bytes]:
     if len(body_key) != aead.KEY_BYTES:
         raise Tampered("a body key has 32 bytes")
-    plain = aead.open_sealed(Secret(body_key).cipher(), _HEADER, body.sealed, b"body1" + body.receipt_hash)
+    cipher = Secret(body_key).cipher()
+    if body.sealed.startswith(_HEADER_2):
+        plain = aead.open_sealed(cipher, _HEADER_2, body.sealed, b"body2" + body.receipt_hash)
+        return _unpack(plain[OPEN_BYTES:]), plain[:OPEN_BYTES]
+    plain = aead.open_sealed(cipher, _HEADER, body.sealed, b"body1" + body.receipt_hash)
     return _inflate(plain[OPEN_BYTES:]), plain[:OPEN_BYTES]
 
 
@@ -80,14 +102,43 @@ def _receipt_key(receipt_id: bytes) -> Secret:
     return Secret(aead.hkdf(receipt_id, b"ecrm/body/receipt/v1"))
 
 
-def _deflate(payload: bytes) -> bytes:
-    packer = zlib.compressobj(level=6, wbits=-15)
+def _pack(payload: bytes) -> bytes:
+    record_id, time, validity, notice_hash = _words(payload)
+    frame = payload
+    for mark, word in enumerate((record_id, time, validity, notice_hash)):
+        if word:
+            frame = frame.replace(word, bytes((mark,)))
+    packed = _deflate(b"%s\n%s\n%s" % (time, validity, frame), DICTIONARY_2)
+    raw_id = bytes.fromhex(record_id.replace(b"-", b"").decode())
+    return raw_id.ljust(16, b"\0") + bytes.fromhex(notice_hash.decode()).ljust(32, b"\0") + packed
+
+
+def _words(payload: bytes) -> list[bytes]:
+    found = (words.search(payload) for words in (_RECORD_ID, _TIME, _VALIDITY, _NOTICE_HASH))
+    return [match[1] if match else b"" for match in found]
+
+
+def _unpack(plain: bytes) -> bytes:
+    if len(plain) < _RAW_BYTES:
+        raise Tampered("a body is not one packed payload")
+    lines = _inflate(plain[_RAW_BYTES:], DICTIONARY_2).split(b"\n", 2)
+    if len(lines) != 3:
+        raise Tampered("a body is not one packed payload")
+    time, validity, payload = lines
+    digits = plain[:16].hex()
+    record_id = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}".encode()
+    payload = payload.replace(b"\x03", plain[16:_RAW_BYTES].hex().encode()).replace(b"\x02", validity)
+    return payload.replace(b"\x01", time).replace(b"\x00", record_id)
+
+
+def _deflate(payload: bytes, dictionary: bytes = b"") -> bytes:
+    packer = zlib.compressobj(9 if dictionary else 6, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY, dictionary)
     return packer.compress(payload) + packer.flush()
 
 
-def _inflate(packed: bytes) -> bytes:
+def _inflate(packed: bytes, dictionary: bytes = b"") -> bytes:
     """Unpack at most `PAYLOAD_BYTES_MAX`; the bytes are authentic, the limit is for whoever stole a key."""
-    unpacker = zlib.decompressobj(wbits=-15)
+    unpacker = zlib.decompressobj(-15, zdict=dictionary)
     try:
         payload = unpacker.decompress(packed, PAYLOAD_BYTES_MAX)
     except zlib.error:

@@ -132,8 +132,8 @@ def test_a_body_is_sealed_as_documented() -> None:
     key = AESGCM(aead.hkdf(bytes(range(32)), b"ecrm/body/receipt/v1"))
     wrapped = sealed.wrapped_for_receipt
     body_key = AESGCM(key.decrypt(wrapped[2:14], wrapped[14:], b"bodykey1"))
-    plain = body_key.decrypt(sealed.sealed[2:14], sealed.sealed[14:], b"body1" + sealed.receipt_hash)
-    assert plain[:32] == bytes(32)
+    plain = body_key.decrypt(sealed.sealed[2:14], sealed.sealed[14:], b"body2" + sealed.receipt_hash)
+    assert sealed.sealed[:2] == b"\x02\x01" and plain[:80] == bytes(80)
 
 
 def test_known_reply_macs_do_not_change() -> None:
