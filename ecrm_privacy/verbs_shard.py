@@ -41,13 +41,14 @@ def shard(config: Config, given: Namespace) -> int:
     with database(config, keyring) as (address, admin, password):
         prepare(config, keyring, address, admin, password)
         try:
-            return asyncio.run(_shard(config, address, keyring, said))
+            return asyncio.run(go_on(config, address, keyring, said))
         except ShardRefused as refused:
             say(f"refused: {refused}")
             return 1
 
 
-async def _shard(config: Config, address: Address, keyring: Keyring, said: Given) -> int:
+async def go_on(config: Config, address: Address, keyring: Keyring, said: Given) -> int:
+    """Do what was said to the database at `address`. Raises ShardRefused."""
     async with open_house(config, address, keyring) as house:  # which freezes what must not go on
         head = await _head(house)
         if head.frozen != UNFINISHED:
