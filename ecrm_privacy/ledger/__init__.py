@@ -14,7 +14,8 @@ It refuses, one entry at a time
 - what was decided by an older state of the subject (`StaleSubject`): read again, decide again;
 - an Idempotency-Key that was taken (`KeyTaken`): answer with the reply that is kept;
 - what the database does not accept (`EntryRefused`), and more than it can hold waiting (`Unavailable`);
-- everything, while the log is frozen (`LogFrozen`) or its head does not check (`Tampered`).
+- everything, while the log is frozen (`LogFrozen`) or its head does not check (`Tampered`). It freezes when it is not
+  the log that `guard`, a file outside the database, remembers as shown; `shard` goes on under a further name.
 It never opens a body, knows no key but the one that signs checkpoints, and decides nothing.
 
 A crash

@@ -25,6 +25,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
 STAYS = (
     "Ledger leaves: salted commitments that name nobody; without their bodies nobody opens them (GDPR 17(3)(e)).",
+    "One keyed hash of the number you had here: by it a restored backup does not bring you back. It names nobody.",
     "Receipts that you saved: only you hold them.",
     "Backups: sealed data until the epoch key is destroyed, behaviour until the backup expires.",
 )
