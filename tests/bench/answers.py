@@ -67,7 +67,7 @@ async def _at(ground: Ground, house: House, waiters: int, scale: Scale, refused:
             "answers": _closed_loop(waiters, scale, lambda _: _answer(house, waiters, refused)),
             "entries": _entries(house, waiters, scale),
             "one": _closed_loop(1, scale, lambda _: _insert(conns[0])),
-            "pipelined": _pipelined(conns[0], waiters, scale),
+            "pipelined": pipelined(conns[0], waiters, scale),
         }
         if waiters > 1:
             sides["each"] = _closed_loop(len(conns), scale, lambda number: _insert(conns[number]))
@@ -113,7 +113,9 @@ def _insert(conn: asyncpg.Connection) -> Act:
     return insert
 
 
-def _pipelined(conn: asyncpg.Connection, rows: int, scale: Scale) -> Callable[[], Awaitable[float]]:
+def pipelined(conn: asyncpg.Connection, rows: int, scale: Scale) -> Callable[[], Awaitable[float]]:
+    """Return a round of inserts of which `rows` share a commit; it comes to rows per second."""
+
     async def measured() -> float:
         started, count = time.perf_counter(), 0
         while time.perf_counter() < started + scale.round_s:

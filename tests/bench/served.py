@@ -12,7 +12,7 @@ from ecrm_privacy import shipped
 from ecrm_privacy.policy import choice
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.load import load
-from tests.bench.answers import yes_to_everything
+from tests.bench.answers import pipelined, yes_to_everything
 from tests.bench.asking import Expected, ask, request
 from tests.bench.ground import Ground, service
 from tests.bench.measure import Line, Scale, Table, interleave
@@ -20,6 +20,7 @@ from tests.bench.people import Person
 from tests.bench.shop import PLUGINS, open_shop
 
 DATABASE = "bench_served"
+PIPELINED = "bare inserts, as many to a commit as connections"
 SLOTS = {"greeting": "≥ 1.5", "for-you": "≥ 1.2"}
 NOTES = (
     "the limit: a handler of the same application and edges that asks nobody, renders the same template, and takes one",
@@ -34,12 +35,16 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
     with service(ground, DATABASE, *PLUGINS) as port:
         sides = _sides(people, load(shipped.policies()), port)
         rounds = {name: _round(port, name, side, scale, others) for name, side in sides.items()}
+        conn = await ground.admin(DATABASE)
+        rounds["pipelined"] = pipelined(conn, scale.connections, scale)
         found = await interleave(rounds, scale.rounds)
+        await conn.close()
     lines = [
         Line(f"slot {slot}", "/s", found[slot], found[f"bare {slot}"], "ungated, one SELECT, same template", aim)
         for slot, aim in SLOTS.items()
     ]
-    lines.append(Line("answers", "/s", found["answers"], found["bare answers"], "the same body, only parsed"))
+    for limit, what in (("bare answers", "the same body, only parsed"), ("pipelined", PIPELINED)):
+        lines.append(Line("answers", "/s", found["answers"], found[limit], what))
     told = [f"{name}: {count} were answered otherwise" for name, count in others.items()]
     return [Table(f"over HTTP, {scale.connections} connections", lines, [*NOTES, *told])]
 
