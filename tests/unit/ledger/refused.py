@@ -72,10 +72,13 @@ def line(name: str, content: bytes) -> str:
     return f"\N{EM DASH} {name} {b64encode(content).decode()}\n"
 
 
-def own_leaf(raw: bytes) -> str:
-    """Return a receipt whose leaf is these bytes, in a tree of one."""
-    note = LOG.sign(Checkpoint(LOG.name, 1, merkle.leaf_hash(raw)).text())
-    return receipt.build(leaf=raw, payload=payload(EVENT), open=OPEN, index=0, path=[], note=note)
+def own_leaf(raw: bytes, size: int = 1, index: int = 0, path: tuple[bytes, ...] = ()) -> str:
+    """Return a receipt whose leaf is these bytes, in a tree of one, or in one that cannot be though it is signed."""
+    root = merkle.leaf_hash(raw)
+    for sibling in path:
+        root = merkle.node_hash(sibling, root)
+    note = LOG.sign(Checkpoint(LOG.name, size, root).text())
+    return receipt.build(leaf=raw, payload=payload(EVENT), open=OPEN, index=index, path=path, note=note)
 
 
 def served(**other: Any) -> bytes:
@@ -99,6 +102,7 @@ WITNESS = line("witness.example/w1", b"\x01\x02\x03\x04" + bytes(7) + b"\x01" + 
 OWN_WITNESS = line(LOG.name, sha256(LOG.name.encode() + b"\n\x04" + bytes(32)).digest()[:4] + bytes(72))
 POST_QUANTUM = line("witness.example/pq", b"\x06\x07\x08\x09" + bytes(8 + 2420))
 RELATIVE = Ed25519PrivateKey.from_private_bytes(bytes(range(32))).sign(b"another text")
+LENGTHY = msgspec.structs.replace(EVENT, evidence="x" * (receipt.RECEIPT_CHARACTERS_MAX * 3 // 4))
 COMPLETE = msgspec.structs.replace(
     EVENT,
     controller_address="1 Lane",
@@ -162,6 +166,8 @@ _FORMS = {
     "a hash that is not canonical": (re.sub(r".=\n\nshop", "B=\n\nshop", GOOD, count=1), "not canonical base64"),
     "64 hashes": (GOOD.replace("\n\nshop", "\n" + (b64encode(bytes(32)).decode() + "\n") * 63 + "\nshop"), "between"),
     "too long": (GOOD + "A" * receipt.RECEIPT_CHARACTERS_MAX, "too long"),
+    "too long, though it is sound": (receipt_of(payload(LENGTHY)), "too long"),
+    "too long in JSON": (served(more="x" * receipt.RECEIPT_CHARACTERS_MAX).decode(), "too long"),
     "no checkpoint": (GOOD[: GOOD.index("shop.example")], "between its first line"),
     "no extra": (GOOD.replace(GOOD.splitlines()[1] + "\n", ""), "carries no leaf and payload"),
     "an extra with spaces": (with_extra(lambda text: text.replace(",", ", ", 1)), "one canonical form"),
@@ -246,6 +252,9 @@ _OTHERS = {
     "far outside the tree": (GOOD.replace("index 4", "index " + "9" * 19), "inclusion", "outside the tree"),
     "an empty tree": (signed(lambda text: text.replace("\n6\n", "\n0\n")), "inclusion", "outside the tree"),
     "another size": (signed(lambda text: text.replace("\n6\n", "\n9\n")), "inclusion", "inclusion proof"),
+    "a proof that ends early": (own_leaf(LEAF, size=2), "inclusion", "too short"),
+    "a proof that goes on": (own_leaf(LEAF, path=(bytes(32),)), "inclusion", "too long"),
+    "beside a tree of one": (own_leaf(LEAF, index=1), "inclusion", "outside the tree"),
     "another opening": (receipt_of(open=bytes(32)), "commitment", "does not commit to its payload"),
     "a short opening": (receipt_of(open=bytes(31)), "commitment", "does not commit to its payload"),
     "no opening": (receipt_of(open=b""), "commitment", "does not commit to its payload"),
@@ -268,6 +277,7 @@ _OTHERS = {
 REFUSED = {
     **{name: Row(text.encode(), "form", words) for name, (text, words) in _FORMS.items()},
     "bytes that are no text": Row(GOOD.encode() + b"\xff", "form", "not UTF-8"),
+    "a name that is no text": Row(GOOD.encode() + WITNESS.encode().replace(b"w1", b"\xff"), "form", "not UTF-8"),
     **{name: Row(text.encode(), reason, words) for name, (text, reason, words) in _OTHERS.items()},
 }
 """Name → a receipt that must be refused. One reason may hide another: what is looked at first counts."""
@@ -346,6 +356,12 @@ def other_records() -> Iterator[bytes]:
     for days in (b"2026-01-31/2026-01-31", b"2026-1-31/..", b"2026-01-31", b"2026-01-31/", b"../..", b"2024-02-29/..",
                  b"2026-01-31/../..", b"2026-02-29/.."):  # fmt: skip
         yield text.replace(b"2026-01-31/..", days)
+    name = str(COMPLETE.record_id).encode()
+    for other in (name.upper(), name.replace(b"-", b""), b"{%s}" % name, name[:-1] + b"g", name[:-1], b"d" + name):
+        yield text.replace(name, other)
+    for said in (b"2026-01-31T10:00:00.123455Z", b"2026-01-31T10:00:00.123457Z", b"2026-01-31T10:00:00Z",
+                 b"2026-01-31T10:00:01Z", b"2025-12-31T23:59:59.999999Z"):  # fmt: skip
+        yield text.replace(b'Time":"2026-01-31T10:00:00.123456Z"', b'Time":"%s"' % said)
     yield text.replace(b"dpv:ConsentGiven", b"dpv:ConsentRevoked")
     yield text.replace(b'"dct:conformsTo":"https://w3id.org/dpv/schema/dpv-27560#record",', b"")
 

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,15 @@ def test_the_program_refuses_what_is_bad(program: dict[str, Any]) -> None:
     bad = {name: row.given for name, row in REFUSED.items() if row.reason != "record"}
     assert [name for name, given in bad.items() if takes(program, given)] == []
     assert not any(takes(program, given) for given in other_proofs())
+
+
+def test_the_program_takes_no_key_of_another_kind(program: dict[str, Any]) -> None:
+    """A witness's key of the same name and the same 32 bytes is no key of a log, nor is one under another key id."""
+    witness = b"\x04" + receipts.LOG.verifier.public
+    key_id = sha256(f"{receipts.LOG.name}\n".encode() + witness).hexdigest()[:8]
+    for vkey in (f"{receipts.LOG.name}+{key_id}+{b64encode(witness).decode()}", f"x{receipts.LOG.vkey()}"):
+        with pytest.raises(SystemExit, match="no key of a log"):
+            program["verify"](receipts.GOOD.encode(), vkey)
 
 
 def test_the_program_refuses_every_altered_bit(program: dict[str, Any]) -> None:
