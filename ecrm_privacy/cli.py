@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ecrm_privacy import __version__, demo, verbs, verbs_shard, verbs_witness
+from ecrm_privacy import __version__, demo, verbs, verbs_ledger, verbs_shard, verbs_witness
 from ecrm_privacy.config import Config, read_config
 from ecrm_privacy.errors import Failure, StartRefused
 from ecrm_privacy.web.logs import install
@@ -67,12 +67,13 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
 
     ledger = group("ledger", "the log of what people said")
-    one = verb("verify", verbs.ledger_verify, "check the whole log, or one receipt", "ecrm ledger verify", ledger)
-    one.add_argument("url", nargs="?", help="base address of a service whose key to use (for --receipt)")
-    one.add_argument("--receipt", type=Path, help="check this receipt instead, offline")
+    check = verbs_ledger.ledger_verify
+    one = verb("verify", check, "check a log, here or elsewhere, or one receipt", "ecrm ledger verify", ledger)
+    one.add_argument("url", nargs="?", help="base address of a service: check its public log, with its key alone")
+    one.add_argument("--receipt", type=Path, help="check this receipt, and with an address that its log contains it")
     one.add_argument("--key", help="the log's verifier key (vkey); without it the service's own is taken, and said so")
     one.add_argument(
-        "--full", action="store_true", help="also open every body and fold the current answers (the default)"
+        "--full", action="store_true", help="with an address and a receipt: check the whole log too (else the default)"
     )
 
     one = verb("shard", verbs_shard.shard, "go on after a restored backup, under a further name of the log",

@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,7 +17,6 @@ from ecrm_privacy import shipped
 from ecrm_privacy.app import (
     House,
     open_house,
-    opener,
     passwords,
     signer,
     site_signals,
@@ -31,15 +28,11 @@ from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
-from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 from ecrm_privacy.enact import activate, read_policy
-from ecrm_privacy.errors import Failure, KeyFileRefused, StartRefused, Tampered, Unavailable
+from ecrm_privacy.errors import Failure, KeyFileRefused, StartRefused, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
-from ecrm_privacy.ledger.receipt import verify_receipt
-from ecrm_privacy.ledger.verify import Report as LedgerReport
-from ecrm_privacy.ledger.verify import verify
 from ecrm_privacy.policy.diff import diff
 from ecrm_privacy.policy.load import load
 from ecrm_privacy.policy.store import active_hash
@@ -48,7 +41,6 @@ from ecrm_privacy.vault import aead
 from ecrm_privacy.vault.keyring import Keyring
 
 T = TypeVar("T")
-FETCH_S = 10
 
 
 def say(*words: object) -> None:
@@ -168,67 +160,6 @@ async def put_in_force(house: House, bundle: Any) -> int | None:
     return index
 
 
-# ledger ---------------------------------------------------------------------------------------------------------------
-
-
-def ledger_verify(config: Config, given: Namespace) -> int:
-    """`ecrm ledger verify`: 0 sound, 1 not, 2 could not tell."""
-    if given.receipt is not None:
-        return _verify_receipt(given)
-    if given.url is not None:
-        say("This service publishes its checkpoint, not its entries: give --receipt FILE, or leave out the URL.")
-        return 2
-    keyring = load_keyring(config)
-
-    async def check(address: Address) -> LedgerReport:
-        conn = await connect(address, HOUSE, passwords(keyring)[HOUSE])
-        try:
-            with bar("verifying") as progress:
-                return await verify(conn, opener(conn, keyring), lambda _what, done, total: progress(done, total))
-        finally:
-            await conn.close()
-
-    with reach(config, keyring) as address:
-        report = asyncio.run(check(address))
-    if report.problem is not None:
-        where = "" if report.leaf_index is None else f"leaf {report.leaf_index}: "
-        say(f"NOT SOUND: {where}{report.problem}")
-        return 1
-    say(
-        f"sound: {report.leaves} leaves, root {report.root_hash.hex()}, {report.opened} bodies opened,"
-        f" {report.unopened} beyond reach, {report.subjects} subjects folded; key {signer(config, keyring).vkey()}"
-    )
-    return 0
-
-
-def _verify_receipt(given: Namespace) -> int:
-    key = given.key
-    if key is None and given.url is not None:
-        try:
-            if not given.url.startswith(("http://", "https://")):
-                raise StartRefused("the service's address begins with http:// or https://")
-            with urlopen(f"{given.url.rstrip('/')}/ledger/key", timeout=FETCH_S) as reply:  # noqa: S310 -- checked above
-                key = reply.read(4096).decode().strip()
-        except (URLError, OSError, UnicodeDecodeError):
-            say("could not tell: the service does not answer; give the log's key with --key")
-            return 2
-        say(f"trusting the key that the service gave: {key}")
-    if key is None:
-        say("could not tell: give the log's key with --key, or the service's base address")
-        return 2
-    try:
-        found = verify_receipt(given.receipt.read_bytes(), key)
-    except OSError as error:
-        say(f"could not tell: {given.receipt} cannot be read ({error.strerror})")
-        return 2
-    except Tampered as tampered:
-        say(f"NOT SOUND: {tampered}")
-        return 1
-    say(f"sound: entry {found.leaf_index}, in a log of {found.checkpoint.tree_size}; what was said:")
-    say(found.payload.decode())
-    return 0
-
-
 # keys -----------------------------------------------------------------------------------------------------------------
 
 
@@ -280,12 +211,12 @@ def keys_status(config: Config, _given: Namespace) -> int:
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on a terminal; silent elsewhere."""
+def bar(label: str) -> Iterator[Callable[..., None]]:
+    """Show a progress bar on a terminal; silent elsewhere. It is told how many are done, of how many, and of what."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=not sys.stderr.isatty(), transient=True) as progress:
         task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        yield lambda done, total, what=label: progress.update(task, completed=done, total=total, description=what)
 
 
 def site_of(house: House) -> Where:

@@ -25,20 +25,21 @@ async def verify(
     opener: Opener | None = None,
     progress: Progress | None = None,
     known: Sequence[Checkpoint] = (),
-    verifier: Verifier | None = None,
+    verifiers: Sequence[Verifier] = (),
 ) -> Report:
     """Check the ledger behind `conn`, which must not be in a transaction.
 
     Always: leaf indexes are dense from 0, each leaf is canonical and has the hash stored with it, exactly the tiles
     that are full are stored, size, edge and root of the head follow from the leaves, the tree continues each of the
-    `known` checkpoints, and the statements of our own acts match their leaves. With a `verifier` also: it signed the
-    public checkpoint, and the tree continues it. With an `opener` also: each body that opens is what its leaf committed
-    to, and the rows of current answers are exactly the fold of those bodies.
+    `known` checkpoints, and the statements of our own acts match their leaves. With `verifiers`, the keys of all names
+    that the log ever had, also: that of its name signed the public checkpoint, and the tree continues it. With an
+    `opener` also: each body that opens is what its leaf committed to, and the rows of current answers are exactly the
+    fold of those bodies.
     """
     check = _Check(conn, opener, progress or (lambda _what, _done, _of: None))
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         try:
-            await check.everything([Kept("a known checkpoint", each) for each in known], verifier)
+            await check.everything([Kept("a known checkpoint", each) for each in known], verifiers)
         except Wrong as wrong:
             return Report(problem=wrong.problem, leaf_index=wrong.leaf_index, **check.counts())
     return Report(**check.counts())
@@ -60,12 +61,12 @@ class _Check:
             found |= {name: getattr(self.replay, name) for name in ("opened", "unopened", "subjects")}
         return found
 
-    async def everything(self, known: Sequence[Kept], verifier: Verifier | None) -> None:
+    async def everything(self, known: Sequence[Kept], verifiers: Sequence[Verifier]) -> None:
         head = await self.conn.fetchrow("select tree_size, root_hash, edge from ecrm.ledger_head")
         if head is None:
             raise Wrong(None, "the log was never opened")
         self.head_size, self.root_hash = head["tree_size"], head["root_hash"]
-        public = await published(self.conn, verifier) if verifier else []
+        public = await published(self.conn, verifiers) if verifiers else []
         self.published = max((each.checkpoint.tree_size for each in public), default=0)
         self.leaves = Leaves(self.conn, self.progress, [*public, *known])
         await self.leaves.read(self.head_size)

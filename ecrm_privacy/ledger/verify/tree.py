@@ -141,11 +141,13 @@ class Kept(NamedTuple):
     checkpoint: Checkpoint
 
 
-async def published(conn: Conn, verifier: Verifier) -> list[Kept]:
-    """Return the public checkpoint, if there is one, after checking that the key signed it."""
+async def published(conn: Conn, verifiers: Sequence[Verifier]) -> list[Kept]:
+    """Return the public checkpoint, if there is one, after checking that the key of its name signed it."""
     row = await conn.fetchrow("select tree_size, note from ecrm.published")
     if row is None or not row["note"]:
         return []
+    origin = row["note"].partition("\n")[0]
+    verifier = next((each for each in verifiers if each.name == origin), verifiers[-1])
     try:
         checkpoint = open_checkpoint(row["note"], verifier)
     except Tampered as tampered:

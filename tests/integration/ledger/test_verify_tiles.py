@@ -117,7 +117,7 @@ TABLES = ("tile", "published")
 async def test_sound_tiles_are_sound(log: asyncpg.Connection, house: asyncpg.Connection) -> None:
     """Nothing is wrong with tiles that nobody touched; the report counts them, and progress is told of each phase."""
     told: list[tuple[str, int, int]] = []
-    report = await verify(house, progress=lambda *args: told.append(args), verifier=SIGNER.verifier)
+    report = await verify(house, progress=lambda *args: told.append(args), verifiers=[SIGNER.verifier])
     assert report.problem is None
     assert (report.leaves, report.tiles, report.published) == (SIZE, 2, PUBLISHED)
     assert {what for what, _, _ in told} == {"leaves", "statements"}
@@ -130,12 +130,12 @@ async def test_altered_tiles_are_found(log: asyncpg.Connection) -> None:
         await log.execute(f"create table ecrm.sound_{table} as table ecrm.{table}")
     for what, (leaf_index, problem, sql) in TAMPERED.items():
         await log.execute(sql)
-        report = await verify(log, verifier=SIGNER.verifier)
+        report = await verify(log, verifiers=[SIGNER.verifier])
         assert problem in (report.problem or "sound"), what
         assert report.leaf_index == leaf_index, what
         for table in TABLES:
             await log.execute(f"truncate ecrm.{table}; insert into ecrm.{table} table ecrm.sound_{table}")
-    assert (await verify(log, verifier=SIGNER.verifier)).sound
+    assert (await verify(log, verifiers=[SIGNER.verifier])).sound
 
 
 async def test_a_rewritten_leaf_is_named_by_its_tile(log: asyncpg.Connection) -> None:
