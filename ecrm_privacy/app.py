@@ -25,6 +25,7 @@ from ecrm_privacy import enact, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
+from ecrm_privacy.consent.history import History
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
 from ecrm_privacy.consent.receipts import Prove, Receipts
@@ -99,6 +100,7 @@ class House(msgspec.Struct, frozen=True):
     links: Links
     profiles: Profiles
     receipts: Receipts
+    history: History
     rights: RightsDesk
     runner: Runner
     upkeep: upkeep.Upkeep
@@ -243,7 +245,8 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     links = Links(desk, indexes)
     customer = partial(_customer, indexes)
     reader = publisher.reader
-    receipts = Receipts(read, keyring, _receipt_maker(publisher))
+    prove = _receipt_maker(publisher)
+    receipts = Receipts(read, keyring, prove)
     hallway = Hallway(config, shelf)
     plugins = tuple(
         importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, customer, hallway)
@@ -257,7 +260,8 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, desk=desk, links=links,
-        profiles=Profiles(desk, indexes), receipts=receipts, rights=rights_desk, runner=runner,
+        profiles=Profiles(desk, indexes), receipts=receipts,
+        history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
         upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), plugins), indexes=indexes, customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),

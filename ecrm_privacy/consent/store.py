@@ -187,6 +187,80 @@ def own_bodies(subjects: Sequence[UUID], most: int) -> Query[OwnBodyRow]:
     )
 
 
+class HistoryRow(msgspec.Struct, frozen=True):
+    """A sealed body with the leaf that commits to it."""
+
+    leaf_index: int
+    receipt_hash: bytes
+    sealed: bytes
+    wrapped_for_subject: bytes
+    leaf: bytes
+
+
+def history(subject: UUID) -> Query[HistoryRow]:
+    """Read every body of a subject, in the order of the log."""
+    return Query(
+        "select b.leaf_index, b.receipt_hash, b.sealed, b.wrapped_for_subject, e.leaf from ecrm.body b"
+        " join ecrm.ledger_entry e using (leaf_index) where b.subject = $1 order by b.leaf_index",
+        (subject,),
+        HistoryRow,
+    )
+
+
+class IndexRow(msgspec.Struct, frozen=True):
+    """An entry by its place."""
+
+    leaf_index: int
+
+
+def without_body(subject: UUID) -> Query[IndexRow]:
+    """List the entries that a subject's rows rest on and whose bodies are not there."""
+    return Query(
+        "select leaf_index from (select leaf_index from ecrm.consent_status where subject = $1"
+        "   union select leaf_index from ecrm.subject_state where subject = $1) as named"
+        " where not exists (select from ecrm.body b where b.leaf_index = named.leaf_index) order by leaf_index",
+        (subject,),
+        IndexRow,
+    )
+
+
+class BehindRow(msgspec.Struct, frozen=True):
+    """An entry, and the subject that it is about if there is one; without a body that cannot be told any more."""
+
+    leaf: bytes
+    has_body: bool
+    subject: UUID | None
+
+
+def behind_entry(leaf_index: int) -> Query[BehindRow]:
+    """Find the subject behind an entry, for whoever holds its receipt."""
+    return Query(
+        "select e.leaf, b.leaf_index is not null as has_body, b.subject from ecrm.ledger_entry e"
+        " left join ecrm.body b using (leaf_index) where e.leaf_index = $1",
+        (leaf_index,),
+        BehindRow,
+    )
+
+
+class OwnActRow(msgspec.Struct, frozen=True):
+    """One of our own acts: its leaf and its public statement."""
+
+    leaf_index: int
+    leaf: bytes
+    payload: bytes
+    open: bytes
+
+
+def own_acts() -> Query[OwnActRow]:
+    """Read our own acts, in the order of the log."""
+    return Query(
+        "select s.leaf_index, e.leaf, s.payload, s.open from ecrm.statement s"
+        " join ecrm.ledger_entry e using (leaf_index) order by s.leaf_index",
+        (),
+        OwnActRow,
+    )
+
+
 class ApiKeyRow(msgspec.Struct, frozen=True):
     """What a bearer key may do, and on whose behalf."""
 

@@ -7,10 +7,11 @@ no time counts as recorded with what stands before it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
+from ecrm_privacy.errors import Tampered
 from ecrm_privacy.ledger.change import Standing, StateChange, fold
 from ecrm_privacy.ledger.record import ConsentEvent
 
@@ -46,6 +47,30 @@ class Dated(msgspec.Struct, frozen=True):
     event: ConsentEvent
     recorded: datetime
     said: datetime
+
+
+class Shard(msgspec.Struct, frozen=True):
+    """The log going on under a new name since a day; unless nothing was lost, every yes before it is asked again."""
+
+    on: date
+    nothing_lost: bool
+
+
+def parse_shard(text: bytes) -> Shard:
+    """Return what the public statement of a shard (shard.py) says; raises `Tampered`."""
+    try:
+        return msgspec.json.decode(text, type=Shard)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise Tampered("the statement of a shard cannot be read") from None
+
+
+def with_days(times: Mapping[int, datetime | None], days: Mapping[int, date]) -> dict[int, datetime | None]:
+    """Add entries that say only their day to the times of others: they count since it began, at their place."""
+    found = dict(times)
+    for leaf_index, day in sorted(days.items()):
+        before = (said for other, said in found.items() if other < leaf_index and said is not None)
+        found[leaf_index] = max(max(before, default=EVER), datetime.combine(day, time(), UTC))
+    return found
 
 
 def clock(times: Mapping[int, datetime | None], now: datetime) -> Clock:

@@ -20,13 +20,16 @@ class Shelf:
         """The bundle that a statement named last: for reading choice cookies, whose bits mean the same in every one."""
 
     async def bundle(self, bundle_hash: bytes) -> Bundle:
-        """Return the bundle of that hash. Raises Unavailable when the database does not have it."""
+        """Return the bundle that a statement named. Raises Unavailable when the database does not have it."""
+        self.latest = await self.earlier(bundle_hash)
+        return self.latest
+
+    async def earlier(self, bundle_hash: bytes) -> Bundle:
+        """Return a bundle that may not be in force any more; `latest` stays. Raises Unavailable."""
         if (known := self._bundles.get(bundle_hash)) is not None:
-            self.latest = known
             return known
         documents = await self._fetch(bundle_hash)
         if documents is None:
-            raise Unavailable("the active policy is not in the database")
-        bundle = from_documents(documents)
-        self._bundles[bundle_hash] = self.latest = bundle
+            raise Unavailable("a policy that was put in force is not in the database")
+        bundle = self._bundles[bundle_hash] = from_documents(documents)
         return bundle

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from litestar.response import Redirect
 
 from ecrm_privacy.consent.answer import Said, SaidAnswer, answer_due
 from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where
+from ecrm_privacy.consent.history import History, Past, When, when
 from ecrm_privacy.consent.receipts import Receipt, Receipts
 from ecrm_privacy.consent.standing import PermissionRow, Standing, permissions, purpose_rule
 from ecrm_privacy.errors import Malformed, NotKnown
@@ -200,15 +202,35 @@ def _said(name: str, value: str) -> SaidAnswer:
     return SaidAnswer(Purpose(purpose), Answer(value), channel=rest or None)
 
 
+def asked_times(request: AnyRequest) -> When | None:
+    """Return the time that is asked about, and as known when; None for a question about now.
+
+    Raises Malformed for a time that cannot be read, has not come yet, or is named twice.
+    """
+    given = {name: request.query_params.getall(name, []) for name in ("at", "known")}
+    if not any(given.values()):
+        return None
+    for name, texts in given.items():
+        if len(texts) > 1:
+            raise Malformed(f"`{name}` is one time")
+    at, known = (texts[0] if texts else None for texts in given.values())
+    return when(at, known, datetime.now(UTC))
+
+
 @get("/v1/permissions")
 async def permitted(
+    request: AnyRequest,
     desk: NamedDependency[ConsentDesk],
+    history: NamedDependency[History],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
-) -> PermissionsReply:
-    """What is permitted now, and why."""
+) -> PermissionsReply | Past:
+    """What is permitted now, and why; with `at` or `known`, what was permitted then, proven from the log."""
+    asked = asked_times(request)
     standing = await desk.standing(caller)
+    if asked is not None:
+        return await history.of(standing, asked, where)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     return PermissionsReply(permissions(standing, signals), NoticeVersion(shown.name), answer_due(standing, signals))
 

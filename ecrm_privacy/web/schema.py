@@ -42,6 +42,8 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "site": ("Whose notice; without it the site whose origins hold the caller's.", "demo"),
     "locale": ("The language; without it by Accept-Language.", "en"),
     "public": ("`1`: the same for everybody; no cookie is looked at, and the answer may be cached.", "1"),
+    "at": ("The time to ask about (RFC 3339, with its zone); without it now.", "2026-06-01T12:00:00Z"),
+    "known": ("As known at this time; without it all that is written counts.", "2026-11-22T04:30:00Z"),
     "limit": ("How many items the page has room for.", "4"),
     "names": ("The slots, with commas between them.", "for-you,popular"),
     "forget": ("`true`: what only this browser can reach is erased, too.", "true"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from litestar import Response, get, post, put
@@ -12,13 +12,14 @@ from msgspec import Meta
 from ecrm_privacy.consent.answer import Said, answer_due
 from ecrm_privacy.consent.callers import Callers, ServerCaller
 from ecrm_privacy.consent.desk import ConsentDesk, Where
+from ecrm_privacy.consent.history import Gap, History, Past
 from ecrm_privacy.consent.profile import Profile, Profiles
 from ecrm_privacy.consent.standing import PermissionRow, permission, permissions
 from ecrm_privacy.errors import Malformed, NotKnown, UnknownPurpose
 from ecrm_privacy.gate.types import Customer
 from ecrm_privacy.policy.documents import Rule
 from ecrm_privacy.vocabulary import Category, Channel, NoticeVersion, Purpose, Recipient
-from ecrm_privacy.web.answers import AnswerReply, PermissionsReply
+from ecrm_privacy.web.answers import AnswerReply, PermissionsReply, asked_times
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
 from ecrm_privacy.web.limits import Rates
 from ecrm_privacy.web.refusals import ApiKeyRefused, ScopeMissing
@@ -26,6 +27,7 @@ from ecrm_privacy.web.refusals import ApiKeyRefused, ScopeMissing
 SUBJECTS_MOST = 1000
 FOR_THE_SHOP = frozenset({"slots:read"})
 """What no partner's key may do, whatever scopes it has: a slot opens data for the shop's own pages."""
+Row = TypeVar("Row", bound=PermissionRow)
 Authorize = Callable[[AnyRequest, str], Awaitable[ServerCaller]]
 """`await authorize(request, scope)`: who calls, if they may. Raises ApiKeyRefused, ScopeMissing, TooMany."""
 
@@ -57,9 +59,18 @@ def number_of(request: AnyRequest) -> str:
     return number
 
 
-def concerning(caller: ServerCaller, rows: Sequence[PermissionRow]) -> tuple[PermissionRow, ...]:
+def concerning(caller: ServerCaller, rows: Sequence[Row]) -> tuple[Row, ...]:
     """Return of these permissions what is the caller's business: a partner sees whether it may, and nothing else."""
     return tuple(row for row in rows if not caller.is_partner or row.recipient == caller.recipient)
+
+
+def told(caller: ServerCaller, past: Past) -> Past:
+    """Return of a past what is the caller's business; a partner gets no proof, because it shows all that was said."""
+    if not caller.is_partner:
+        return past
+    gaps = tuple(Gap(gap.what, gap.text) for gap in past.cannot_know)
+    rows = concerning(caller, past.permissions)
+    return msgspec.structs.replace(past, permissions=rows, cannot_know=gaps, proofs=())
 
 
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,13 +133,17 @@ async def subject_permissions(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
     desk: NamedDependency[ConsentDesk],
+    history: NamedDependency[History],
     customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
     where: NamedDependency[Where],
-) -> PermissionsReply:
-    """What a customer permits now; to a partner, what they permit it."""
+) -> PermissionsReply | Past:
+    """What a customer permits now, or permitted at `at` as known at `known`; to a partner, what they permit it."""
     server = await authorize(request, "consent:read")
+    asked = asked_times(request)
     standing = await desk.standing(customer(number_of(request)))
+    if asked is not None:
+        return told(server, await history.of(standing, asked, where))
     signals = hallway.signals(request)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     rows = concerning(server, permissions(standing, signals))
