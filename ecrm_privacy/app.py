@@ -45,7 +45,7 @@ from ecrm_privacy.ledger import receipt as receipt_text
 from ecrm_privacy.ledger.checkpoint import Signer
 from ecrm_privacy.ledger.guard import Guard
 from ecrm_privacy.ledger.names import number_of
-from ecrm_privacy.ledger.publish import TURNS, Publisher, Witnessing
+from ecrm_privacy.ledger.publish import RENAMED, TURNS, Publisher, Witnessing
 from ecrm_privacy.ledger.quorum import parse_policy
 from ecrm_privacy.ledger.reader import LogReader
 from ecrm_privacy.ledger.store import Head, open_log
@@ -265,8 +265,9 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
         upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), plugins), indexes=indexes, customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
-        publisher=publisher, public_log=_public_log(read, reader, publisher), frozen=partial(_frozen, read),
-        health=_health(read, guard(config, keyring)),
+        publisher=publisher, public_log=_public_log(read, reader, publisher),
+        frozen=partial(_frozen, read, reader.signer.name),
+        health=_health(read, partial(_frozen, read, reader.signer.name), guard(config, keyring)),
         embed=read_script(), log_key=reader.signer.vkey(),
         authorize=authorizer(Callers(read), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
@@ -326,14 +327,20 @@ def _site_keys(config: Config, bundle: Bundle) -> dict[str, bytes]:
     return found
 
 
-async def _frozen(acquire: Callable[[], AbstractAsyncContextManager[Conn]]) -> str | None:
-    """Return why the log is frozen, or None."""
+async def _frozen(acquire: Callable[[], AbstractAsyncContextManager[Conn]], origin: str) -> str | None:
+    """Return why this worker, which knows the log as `origin`, may do nothing with it, or None."""
     async with acquire() as conn:
         head = await log_head().first(conn)
-    return head.frozen if head else None
+    if head is None:
+        return "it was never opened"
+    return head.frozen or (RENAMED if head.origin != origin else None)
 
 
-def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]], kept: Guard) -> Health:
+def _health(
+    acquire: Callable[[], AbstractAsyncContextManager[Conn]],
+    frozen: Callable[[], Awaitable[str | None]],
+    kept: Guard,
+) -> Health:
     async def database() -> str | None:
         try:
             async with acquire() as conn:
@@ -345,9 +352,9 @@ def _health(acquire: Callable[[], AbstractAsyncContextManager[Conn]], kept: Guar
     async def log_goes_on() -> str | None:
         try:
             await asyncio.to_thread(kept.highest)
-            why = await _frozen(acquire)
-        except GuardRefused as refused:
-            return str(refused)
+            why = await frozen()
+        except GuardRefused:  # whose message has a path of this machine
+            return "the file of the highest checkpoint, beside the key file, is damaged or of another log"
         except Failure:
             return "the database does not answer"
         return f"frozen: {why}; an operator must decide (docs/how-to/after-a-restore.md)" if why else None

@@ -14,7 +14,7 @@ from functools import partial
 
 import msgspec
 
-from ecrm_privacy.errors import LogFrozen, NotKnown, Tampered
+from ecrm_privacy.errors import GuardRefused, LogFrozen, NotKnown, Tampered
 from ecrm_privacy.ledger import store, tiles
 from ecrm_privacy.ledger.checkpoint import Checkpoint, note_parts, open_checkpoint
 from ecrm_privacy.ledger.guard import Guard
@@ -40,6 +40,7 @@ class Witnessing(msgspec.Struct, frozen=True):
 
 BEHIND = "the log is behind what was published: the database was restored, or a failover lost entries"
 FORKED = "the log is not the one that was published: its entries differ"
+RENAMED = "it goes on under another name than this process knows: start the service anew"
 TURNS = 4
 """Each worker looks so many times in a period whether the next turn is due."""
 
@@ -140,7 +141,7 @@ class Publisher:
         if head is None:
             raise NotKnown("the log was never opened")
         if head.origin != self.reader.signer.name:
-            raise Tampered("the log goes on under another name than this process knows: start the service anew")
+            raise LogFrozen(RENAMED)
         if head.frozen is None and (wrong := await self._wrong(conn, head, highest)) is not None:
             await store.freeze(wrong).run(conn)
             return wrong
@@ -150,10 +151,17 @@ class Publisher:
         here = Checkpoint(head.origin, head.tree_size, head.root_hash)
         if highest is None or self._guard.rank(here)[0] > self._guard.rank(highest)[0]:
             return None
+        if here.tree_size == 0:  # no backup, but the wrong database, or a new one: nothing in it is to be saved
+            raise GuardRefused(
+                f"this database is empty, and the log was shown with {highest.tree_size} entries: is it the right one?"
+                " A new log takes a new ECRM_LOG_ORIGIN, and a key folder without highest.checkpoint"
+            )
         if self._guard.rank(here) < self._guard.rank(highest):
             return BEHIND
         try:  # by a reader that met nothing before: tiles that are kept may be those of what was lost
             root = await LogReader(self.reader.signer).root(conn, highest.tree_size)
+        except LogFrozen as frozen:  # another worker was a moment earlier
+            return str(frozen)
         except Tampered:
             return FORKED
         return None if root == highest.root_hash else FORKED

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,12 @@ SHRINKING = ("ledger_entry", "body", "statement", "consent_status", "subject_sta
 @pytest.fixture
 def keyring() -> ClusterKeyring:
     return ClusterKeyring(secrets.token_bytes(32))
+
+
+@pytest.fixture
+def empty(new_database: Callable[[], Database]) -> Database:
+    """A second database, in which no log was opened yet."""
+    return new_database()
 
 
 @pytest.fixture
@@ -83,11 +89,9 @@ async def test_the_writer_looks_before_it_writes_to_another_server(opened: Opene
     await admin.execute("update ecrm.published set at = 'infinity'")  # publishing will not notice
     await lose(admin, before)
     await fail_over(admin)
-    for _ in range(4):  # the pools of readers find out by losing a connection each
-        reply = await browser.answer({"remember": "refused"})
-        assert reply.status_code == 503
-        if reply.json()["type"] == "/problems/log-frozen":
-            break
+    async with asyncio.timeout(20):  # the pools of readers find out by losing a connection each
+        while (reply := await browser.answer({"remember": "refused"})).json()["type"] != "/problems/log-frozen":
+            assert reply.status_code == 503
     assert reply.json()["type"] == "/problems/log-frozen" and reply.headers["retry-after"] == "60"
     assert (await head(admin))["tree_size"] == before["tree_size"] and await frozen(admin) == BEHIND
 
@@ -110,6 +114,9 @@ async def test_publishing_notices_a_log_that_grew_past_what_was_lost(opened: Ope
     assert await frozen(admin) == FORKED
     with pytest.raises(LogFrozen):
         await opened.house.publisher.checkpoint()
+    async with opened.house.pools.house.acquire() as conn:
+        with pytest.raises(LogFrozen):  # nor does anybody else get a signature
+            await opened.house.publisher.reader.checkpoint(conn)
     assert opened.house.config.key_file.with_name("highest.checkpoint").read_text() == shown
 
 
@@ -141,6 +148,30 @@ async def test_a_damaged_file_refuses_the_start(
     with pytest.raises(GuardRefused, match=f"{name}.*Put the file back"):
         async with open_for_test(database, tmp_path, keyring):
             pass
+
+
+async def test_an_empty_database_is_no_backup(
+    database: Database, empty: Database, tmp_path: Path, keyring: ClusterKeyring
+) -> None:
+    """The start is refused with what to do, again and again: there is nothing in it to go on from."""
+    async with open_for_test(database, tmp_path, keyring) as opened:
+        await opened.house.publisher.checkpoint()
+    for _ in range(2):
+        with pytest.raises(GuardRefused, match="this database is empty"):
+            async with open_for_test(empty, tmp_path, keyring):
+                pass
+
+
+async def test_a_worker_that_knows_the_old_name_alone_stops(opened: Opened, admin: asyncpg.Connection) -> None:
+    """It signs nothing and freezes nothing, and says that it must be started anew."""
+    browser = opened.browser()
+    await refuse(browser)
+    await opened.house.publisher.checkpoint()
+    await admin.execute("update ecrm.ledger_head set origin = origin || '/2'")
+    assert "start the service anew" in (await browser.http.get("/health/ready")).json()["missing"]["log"]
+    with pytest.raises(LogFrozen):
+        await opened.house.publisher.checkpoint()
+    assert await frozen(admin) is None
 
 
 async def test_somebody_who_was_erased_is_back(
