@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from ecrm_privacy.errors import Tampered
 from ecrm_privacy.ledger.receipt import verify_receipt
+from tests.browser.test_pages import AXE, NARROW, RULES
 from tests.browser.visitor import PHONE, Visit
 from tests.unit.ledger.receipts import GOOD, LOG, STRANGER, receipt_of
 from tests.unit.ledger.refused import ACCEPTED, REFUSED, beside, other_proofs, other_records, reason_of, served
@@ -157,6 +158,19 @@ def test_a_verdict_goes_with_what_it_is_about(page: Page, tmp_path: Path) -> Non
     page.get_by_label("or paste its text").fill("")
     page.get_by_role("button", name="Check").click()
     expect(shown).to_contain_text("Choose the receipt's file first")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_verdicts_can_be_read(visit: Visit, tmp_path: Path, scheme: str) -> None:
+    """Sound or not, small and dark too, axe finds nothing, and nothing has to be scrolled sideways."""
+    page = visit(viewport=NARROW, color_scheme=scheme).page
+    page.goto("/receipts/check")
+    page.evaluate(AXE)
+    for given in (GOOD.encode(), REFUSED["another place"].given):
+        choose(page, given, tmp_path, LOG.vkey())
+        found = page.evaluate(f"async () => (await axe.run(document, {RULES})).violations")
+        assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
 
 def test_a_file_can_be_dropped(page: Page) -> None:
