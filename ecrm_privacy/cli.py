@@ -67,24 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
 
     ledger = group("ledger", "the log of what people said")
-    check = verbs_ledger.ledger_verify
-    one = verb("verify", check, "check a log, here or elsewhere, or one receipt", "ecrm ledger verify", ledger)
-    one.add_argument("url", nargs="?", help="base address of a service: check its public log, with its key alone")
-    one.add_argument("--receipt", type=Path, help="check this receipt, and with an address that its log contains it")
-    one.add_argument("--key", help="the log's verifier key (vkey); without it the service's own is taken, and said so")
-    one.add_argument(
-        "--full", action="store_true", help="with an address and a receipt: check the whole log too (else the default)"
-    )
-
-    one = verb("shard", verbs_shard.shard, "go on after a restored backup, under a further name of the log",
-               "ecrm ledger shard --from 1024 --dry-run", ledger)  # fmt: skip
-    one.add_argument(
-        "--from", dest="size", type=int, required=True, metavar="SIZE", help="how many entries the restored log has"
-    )
-    one.add_argument(
-        "--nothing-lost", action="store_true", help="state in public that nothing was lost: no yes is asked again"
-    )
-    one.add_argument("--dry-run", action="store_true", help="say what would be done, change nothing")
+    _ledger(verb, ledger)
 
     keys = group("keys", "the key file, on which everything depends")
     one = verb("create", verbs.keys_create, "make a key file and its recovery copy", "ecrm keys create", keys)
@@ -119,3 +102,30 @@ def _parser() -> argparse.ArgumentParser:
     one = verb("bench", verbs.bench, "the benchmarks, each beside its own limit", "ecrm bench seal")
     one.add_argument("name", nargs="?", help="one benchmark; default: all")
     return parser
+
+
+def _ledger(verb: Callable[..., argparse.ArgumentParser], ledger: object) -> None:
+    """Add the verbs about the log."""
+    check = verbs_ledger.ledger_verify
+    one = verb("verify", check, "check a log, here or elsewhere, or one receipt", "ecrm ledger verify", ledger)
+    one.add_argument("url", nargs="?", help="base address of a service: check its public log, with its key alone")
+    one.add_argument("--receipt", type=Path, help="check this receipt, and with an address that its log contains it")
+    one.add_argument("--key", help="the log's verifier key (vkey); without it the service's own is taken, and said so")
+    one.add_argument(
+        "--full", action="store_true", help="with an address and a receipt: check the whole log too (else the default)"
+    )
+
+    one = verb("rebuild-state", verbs_ledger.rebuild_state, "prove that current answers are what the log says, or make"
+               " them so", "ecrm ledger rebuild-state --check", ledger)  # fmt: skip
+    one.add_argument("--check", action="store_true", help="only say whether something differs")
+    one.add_argument("--yes", action="store_true", help="write what differs, after it was shown")
+
+    one = verb("shard", verbs_shard.shard, "go on after a restored backup, under a further name of the log",
+               "ecrm ledger shard --from 1024 --dry-run", ledger)  # fmt: skip
+    one.add_argument(
+        "--from", dest="size", type=int, required=True, metavar="SIZE", help="how many entries the restored log has"
+    )
+    one.add_argument(
+        "--nothing-lost", action="store_true", help="state in public that nothing was lost: no yes is asked again"
+    )
+    one.add_argument("--dry-run", action="store_true", help="say what would be done, change nothing")

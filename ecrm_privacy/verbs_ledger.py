@@ -1,6 +1,7 @@
-"""What `ecrm ledger verify` does: here, by address, and for one receipt."""
+"""What `ecrm ledger verify` does, here, by address, and for one receipt; and `ecrm ledger rebuild-state`."""
 
 import asyncio
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.delivery.public import Elsewhere
 from ecrm_privacy.errors import GuardRefused, NotKnown, StartRefused, Tampered, Unavailable
-from ecrm_privacy.ledger import remote, store
+from ecrm_privacy.ledger import rebuild, remote, store
 from ecrm_privacy.ledger.checkpoint import Checkpoint, Verifier
 from ecrm_privacy.ledger.names import name_of, number_of
 from ecrm_privacy.ledger.receipt import Receipt, verify_receipt
-from ecrm_privacy.ledger.verify import Progress, Report, verify
+from ecrm_privacy.ledger.verify import Opener, Progress, Report, verify
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.verbs import bar, load_keyring, reach, say
@@ -92,6 +93,53 @@ def _say(report: Report, more: str) -> int:
         f" root {report.root_hash.hex()}, public as far as {report.published}; {more}"
     )
     return SOUND
+
+
+# current answers ------------------------------------------------------------------------------------------------------
+
+
+def rebuild_state(config: Config, given: Namespace) -> int:
+    """`ecrm ledger rebuild-state`: 0 nothing differs any more, 1 something does, 2 could not tell."""
+    keyring = load_keyring(config)
+
+    async def act(address: Address) -> int:
+        conn = await connect(address, HOUSE, passwords(keyring)[HOUSE])
+        try:
+            return await _rebuild(conn, opener(conn, keyring), given, await _verifiers(config, keyring, conn))
+        finally:
+            await conn.close()
+
+    try:
+        with reach(config, keyring) as address:
+            return asyncio.run(act(address))
+    except (StartRefused, Unavailable) as refused:
+        say(f"could not tell: {refused}")
+        return COULD_NOT_TELL
+
+
+async def _rebuild(conn: Conn, open_bodies: Opener, given: Namespace, keys: list[Verifier]) -> int:
+    with phases() as progress:
+        report = await verify(conn, None, progress, (), keys)
+        if not report.sound:
+            return _say(report, "")
+        found = await rebuild.differences(conn, open_bodies, progress)
+    for each in found:
+        say(("differs: " if each.standing else "differs, and nothing proves what it should be: ") + each.wrong.problem)
+    if not found:
+        say(f"current answers are what the {report.leaves} entries of the log say")
+        return SOUND
+    if given.check or not any(each.standing for each in found):
+        return NOT_SOUND
+    if not given.yes and not _agreed():
+        say("nothing was changed; --yes writes it")
+        return NOT_SOUND
+    written, left = await rebuild.rewrite(conn, open_bodies, found)
+    say(f"the rows of {written} people are what their records say; {left} were left as they are")
+    return NOT_SOUND if left else SOUND
+
+
+def _agreed() -> bool:
+    return sys.stdin.isatty() and input("Write what the records say? Type yes: ").strip() == "yes"
 
 
 # a receipt ------------------------------------------------------------------------------------------------------------

@@ -205,6 +205,45 @@ def _state_row(leaf_index: int, entry: Entry) -> tuple[object, ...]:
     return (leaf_index, entry.subject, *msgspec.structs.astuple(entry.state or StateChange()))
 
 
+def restore(subject: UUID, standing: Standing) -> list[Effect]:
+    """Make a subject's rows what its bodies fold to. What the fold does not own (`overtaken`) stays as it is."""
+    rows = [(index, subject, *msgspec.structs.astuple(change)) for change, index in standing.rows.values()]
+    columns = _columns(9, rows)
+    gone: Effect = Query(
+        "delete from ecrm.consent_status where subject = $1 and (purpose, channel, recipient) not in"
+        " (select * from unnest($2::text[], $3::text[], $4::text[]))",
+        (subject, *columns[2:5]),
+    )
+    put: Effect = Query(
+        """
+        insert into ecrm.consent_status as s
+            (leaf_index, subject, purpose, channel, recipient, status, notice, since, until)
+        select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                             $8::date[], $9::date[])
+        on conflict (subject, purpose, channel, recipient) do update set status = excluded.status,
+            notice = excluded.notice, since = excluded.since, until = excluded.until, leaf_index = excluded.leaf_index
+        where (s.status, s.notice, s.since, s.until, s.leaf_index) is distinct from
+            (excluded.status, excluded.notice, excluded.since, excluded.until, excluded.leaf_index)
+        """,
+        tuple(columns),
+    )
+    return [gone, put, _state(subject, standing)]
+
+
+def _state(subject: UUID, standing: Standing) -> Effect:
+    if standing.state is None:
+        return Query("delete from ecrm.subject_state where subject = $1", (subject,))
+    return Query(
+        """
+        insert into ecrm.subject_state (subject, regime, restricted, adult_from, gpc, leaf_index)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (subject) do update set regime = excluded.regime, restricted = excluded.restricted,
+            adult_from = excluded.adult_from, gpc = excluded.gpc, leaf_index = excluded.leaf_index
+        """,
+        (subject, *msgspec.structs.astuple(standing.state)),
+    )
+
+
 def _columns(width: int, rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
     """Turn rows into one list per column, also where there is no row."""
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

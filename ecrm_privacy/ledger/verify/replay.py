@@ -52,7 +52,11 @@ keys of somebody who is erased meanwhile, which looks like rows that no body vou
 
 
 class Differs(NamedTuple):
-    """A subject whose rows are not what its bodies say; `standing` is that, None while a body of it does not open."""
+    """A subject whose rows are not what its bodies say.
+
+    `standing` is what they say; None where that cannot be told, because a body does not open, or a row names one that
+    is not there.
+    """
 
     subject: UUID | None
     wrong: Wrong
@@ -208,10 +212,12 @@ class Replay:
             standing = self._fold(own)
         except Wrong as wrong:
             return Differs(subject, wrong, None)
-        wrong_ = difference(self.lines, standing, chunk.answers.get(subject), chunk.states.get(subject))
-        if wrong_ is None:
+        answers, states = chunk.answers.get(subject), chunk.states.get(subject)
+        differs = difference(self.lines, standing, answers, states)
+        if differs is None:
             return None
-        return Differs(subject, wrong_, standing if self.unopened == unopened else None)
+        vouched = self.unopened == unopened and _named(answers, states) <= {row[1] for row, _ in own}
+        return Differs(subject, differs, standing if vouched else None)
 
     def _fold(self, own: Iterable[tuple[Any, Opened]]) -> Standing:
         standing = Standing()
@@ -278,6 +284,12 @@ def difference(lines: Lines, standing: Standing, answers: Any, states: Any) -> W
         at = min(state.leaf_index for state in (kept, standing.state) if state is not None)
         return Wrong(at, f"the state of the subject of leaf {at} is not what its bodies say")
     return None
+
+
+def _named(answers: Any, states: Any) -> set[int]:
+    """Return the leaf indexes that a subject's rows name."""
+    last = [line.rpartition(_FIELD)[2] for line in answers[2].split(_ROW)] if answers else []
+    return {int(index) for index in last if index.isdecimal()} | ({states[-1]} if states else set())
 
 
 def _earliest(standing: Standing, said: Sequence[str], stored: Sequence[str]) -> int:
