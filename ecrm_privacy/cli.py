@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ecrm_privacy import __version__, demo, verbs, verbs_ledger, verbs_shard, verbs_witness
+from ecrm_privacy import __version__, demo, verbs, verbs_history, verbs_ledger, verbs_shard, verbs_witness
 from ecrm_privacy.config import Config, read_config
 from ecrm_privacy.errors import Failure, StartRefused
 from ecrm_privacy.web.logs import install
@@ -119,6 +119,10 @@ def _ledger(verb: Callable[..., argparse.ArgumentParser], ledger: object) -> Non
                " them so", "ecrm ledger rebuild-state --check", ledger)  # fmt: skip
     one.add_argument("--check", action="store_true", help="only say whether something differs")
     one.add_argument("--yes", action="store_true", help="write what differs, after it was shown")
+
+    one = verb("at", verbs_history.ledger_at, "what was permitted at a time, as known at another, with its receipts",
+               "ecrm ledger at --customer C-000123 --time 2026-06-01T12:00:00Z", ledger)  # fmt: skip
+    verbs_history.arguments(one)
 
     one = verb("shard", verbs_shard.shard, "go on after a restored backup, under a further name of the log",
                "ecrm ledger shard --from 1024 --dry-run", ledger)  # fmt: skip
