@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ecrm_privacy import shipped
 from ecrm_privacy.app import (
     House,
+    guard,
     open_house,
     passwords,
     signer,
@@ -46,6 +47,12 @@ T = TypeVar("T")
 def say(*words: object) -> None:
     """Print for the person at the terminal."""
     print(*words, flush=True)  # noqa: T201 -- the one place that does
+
+
+def log_key(config: Config, keyring: Keyring) -> str:
+    """Return the verifier key of the log, under the name that it was last shown with."""
+    highest = guard(config, keyring).highest()
+    return signer(config, keyring, highest.origin if highest else None).vkey()
 
 
 def load_keyring(config: Config) -> Keyring:
@@ -203,7 +210,7 @@ def keys_status(config: Config, _given: Namespace) -> int:
     """`ecrm keys status`."""
     keyring = load_keyring(config)
     say(f"{config.key_file}: readable by its owner alone, epoch {keyring.epoch}")
-    say(f"log key: {signer(config, keyring).vkey()}")
+    say(f"log key: {log_key(config, keyring)}")
     return 0
 
 
