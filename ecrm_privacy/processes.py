@@ -274,6 +274,8 @@ def _allow_connections() -> None:
 async def _work(told: Work) -> None:
     keyring = Keyring.load(told.config.key_file)
     async with open_house(told.config, told.address, keyring) as house:
+        if (why := await house.frozen()) is not None:
+            sys.stderr.write(f"ecrm: the log is frozen: {why}. Nothing personal is shown; see `ecrm ledger shard`\n")
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(house),

@@ -31,7 +31,7 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 from ecrm_privacy.enact import activate, read_policy
-from ecrm_privacy.errors import Failure, KeyFileRefused, StartRefused, Unavailable
+from ecrm_privacy.errors import Failure, KeyFileRefused, LogFrozen, StartRefused, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
 from ecrm_privacy.policy.diff import diff
@@ -297,6 +297,8 @@ def aggregate_run(config: Config, _given: Namespace) -> int:
     """`ecrm aggregate run`."""
 
     async def learn(house: House) -> int:
+        if (why := await house.frozen()) is not None:  # who withdrew may be counted again
+            raise LogFrozen(why)
         for plugin in house.plugins:
             with bar("learning") as progress:
                 say(await plugin.learn(progress))

@@ -132,6 +132,7 @@ def test_it_stays_up_and_serves_nobody(story: Story) -> None:
 
 def test_the_operator_must_know_what_was_restored(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     """Another size is refused, and a dry run says what would be done and does nothing."""
+    assert story.service.ecrm("aggregate", "run") == 2, "who withdrew would be counted again"
     assert story.service.ecrm("ledger", "shard", "--from", "4") == 1
     assert "has 5 entries, not 4" in capsys.readouterr().out
     assert story.service.ecrm("ledger", "shard", "--from", "5", "--dry-run") == 0
