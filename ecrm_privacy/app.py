@@ -5,15 +5,13 @@ This file, the command line and the processes are the only ones that know everyb
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from litestar import Litestar
 from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
@@ -21,14 +19,14 @@ from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from ecrm_privacy import enact, shipped, upkeep
+from ecrm_privacy import enact, logbook, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
 from ecrm_privacy.consent.history import History
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
-from ecrm_privacy.consent.receipts import Prove, Receipts
+from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.coalesce import Coalescer
@@ -37,20 +35,13 @@ from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
 from ecrm_privacy.delivery.witnesses import Witnesses
-from ecrm_privacy.errors import Failure, GuardRefused, StartRefused, Tampered
+from ecrm_privacy.errors import Failure, GuardRefused
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look
 from ecrm_privacy.gate.types import Caller, Customer, Signals
-from ecrm_privacy.ledger import receipt as receipt_text
-from ecrm_privacy.ledger.checkpoint import Signer
 from ecrm_privacy.ledger.guard import Guard
-from ecrm_privacy.ledger.names import number_of
-from ecrm_privacy.ledger.publish import RENAMED, TURNS, Publisher, Witnessing
-from ecrm_privacy.ledger.quorum import parse_policy
-from ecrm_privacy.ledger.reader import LogReader
-from ecrm_privacy.ledger.store import Head, open_log
-from ecrm_privacy.ledger.store import head as log_head
-from ecrm_privacy.ledger.verify import Opened, Opener, SealedBody
+from ecrm_privacy.ledger.publish import TURNS, Publisher
+from ecrm_privacy.ledger.store import open_log
 from ecrm_privacy.ledger.writer import Writer
 from ecrm_privacy.policy import store as policy_store
 from ecrm_privacy.policy.documents import Bundle
@@ -60,11 +51,9 @@ from ecrm_privacy.rights.house import house_holders
 from ecrm_privacy.rights.journal import Journal
 from ecrm_privacy.rights.recall import recall
 from ecrm_privacy.sql import Conn
-from ecrm_privacy.vault import body, keys
-from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.vocabulary import EVIDENCE, Category, SubjectId
+from ecrm_privacy.vocabulary import Category
 from ecrm_privacy.web import answers, ledger, operations, preferences, receipts, rights, schema, servers, session
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
@@ -125,27 +114,6 @@ def passwords(keyring: Keyring) -> dict[str, str]:
     return {role: keyring.password(role) for role in ROLES}
 
 
-def signer(config: Config, keyring: Keyring, origin: str | None = None) -> Signer:
-    """Return the log's signing key, derived from the key file. After a shard the log has another `origin` than before.
-
-    Raises StartRefused for the origin of another log.
-    """
-    origin = origin or config.log_origin
-    if number_of(config.log_origin, origin) is None:
-        raise StartRefused(
-            f"the log of this database is named {origin}, and the configuration names {config.log_origin}: set"
-            " ECRM_LOG_ORIGIN to the name that it was opened with"
-        )
-    label = "ledger/signing-key" if origin == config.log_origin else f"ledger/signing-key/{origin}"
-    return Signer(origin, Ed25519PrivateKey.from_private_bytes(keyring.derive(label)))
-
-
-def guard(config: Config, keyring: Keyring) -> Guard:
-    """Return what remembers, beside the key file, the highest checkpoint that was shown to anybody."""
-    path = config.key_file.with_name("highest.checkpoint")
-    return Guard(path, config.log_origin, lambda origin: signer(config, keyring, origin).verifier)
-
-
 @asynccontextmanager
 async def open_house(config: Config, address: Address, keyring: Keyring) -> AsyncIterator[House]:
     """Open everything one worker needs, and close it again.
@@ -160,10 +128,10 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         async with pools.house.acquire(timeout=PATIENCE_S) as conn:
             await check_schema(conn, shipped.migrations())
             head = await open_log(conn, config.log_origin)
-        witnesses = _witnesses(config)
-        publisher = _publisher(config, keyring, pools, head, witnesses)
+        witnesses = logbook.witnesses(config)
+        publisher = logbook.publisher(config, keyring, partial(_briefly, pools.house), head, witnesses)
         await publisher.check()
-        writer = Writer(partial(_connect_writer, partial(connect, address, HOUSE, secrets[HOUSE]), publisher))
+        writer = Writer(partial(logbook.connect_writer, partial(connect, address, HOUSE, secrets[HOUSE]), publisher))
         await writer.start()
         house = await _furnish(config, keyring, pools, writer, publisher)
         await recall(pools.house.acquire, house.rights)
@@ -192,40 +160,6 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         await pools.close()
 
 
-def _witnesses(config: Config) -> Witnesses:
-    """Return whoever cosigns what is published. Raises StartRefused for a policy file that is missing or damaged."""
-    if config.witness_policy is None:
-        return Witnesses(())
-    try:
-        return Witnesses(parse_policy(config.witness_policy.read_bytes()).witnesses)
-    except OSError as error:
-        raise StartRefused(f"ECRM_WITNESS_POLICY: {config.witness_policy} cannot be read ({error.strerror})") from None
-    except StartRefused as refused:
-        raise StartRefused(f"ECRM_WITNESS_POLICY: {config.witness_policy}: {refused}") from None
-
-
-def _publisher(config: Config, keyring: Keyring, pools: Pools, head: Head, witnesses: Witnesses) -> Publisher:
-    """Make what signs for the log under the name that it has in this database."""
-    return Publisher(
-        partial(_briefly, pools.house),
-        LogReader(signer(config, keyring, head.origin)),
-        guard(config, keyring),
-        config.checkpoint_period_s,
-        Witnessing(witnesses.gather, witnesses.most),
-    )
-
-
-async def _connect_writer(connect_house: Callable[[], Awaitable[Any]], publisher: Publisher) -> Any:
-    """Connect the ledger writer: behind a failover may stand a database that lost entries, so look before writing."""
-    conn = await connect_house()
-    try:
-        await publisher.check_on(conn)
-    except BaseException:
-        conn.terminate()
-        raise
-    return conn
-
-
 async def _warm_up(house: House) -> None:
     """Open a connection per role and have the gate's statement planned, so that the first visitor does not wait."""
     for pool in (house.pools.gate, house.pools.guest):
@@ -245,7 +179,7 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
     links = Links(desk, indexes)
     customer = partial(_customer, indexes)
     reader = publisher.reader
-    prove = _receipt_maker(publisher)
+    prove = logbook.receipt_maker(publisher)
     receipts = Receipts(read, keyring, prove)
     hallway = Hallway(config, shelf)
     plugins = tuple(
@@ -265,9 +199,9 @@ async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Write
         upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), plugins), indexes=indexes, customer=customer,
         hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
-        publisher=publisher, public_log=_public_log(read, reader, publisher),
-        frozen=partial(_frozen, read, reader.signer.name),
-        health=_health(read, partial(_frozen, read, reader.signer.name), guard(config, keyring)),
+        publisher=publisher, public_log=logbook.public_log(read, publisher),
+        frozen=partial(logbook.frozen, read, reader.signer.name),
+        health=_health(read, partial(logbook.frozen, read, reader.signer.name), logbook.guard(config, keyring)),
         embed=read_script(), log_key=reader.signer.vkey(),
         authorize=authorizer(Callers(read), Rates(0, 0)), plugins=plugins,
     )  # fmt: skip
@@ -295,28 +229,6 @@ async def _documents(acquire: Callable[[], AbstractAsyncContextManager[Conn]], b
     return row.documents if row else None
 
 
-def _receipt_maker(publisher: Publisher) -> Prove:
-    async def prove(conn: Conn, index: int, raw: bytes, payload: bytes, opening: bytes) -> str:
-        proof = await publisher.reader.proof(conn, index, raw)
-        await publisher.vouch(proof.note)
-        return receipt_text.build(
-            leaf=raw, payload=payload, open=opening, index=index, path=proof.path, note=proof.note
-        )
-
-    return prove
-
-
-def _public_log(
-    acquire: Callable[[], AbstractAsyncContextManager[Conn]], reader: LogReader, publisher: Publisher
-) -> PublicLog:
-    async def statement(leaf_index: int) -> dict[str, str]:
-        async with acquire() as conn:
-            found = await reader.statement(conn, leaf_index)
-        return {"payload": found.payload.decode(), "open": found.open.hex()}
-
-    return PublicLog(reader.signer.vkey(), publisher.checkpoint, publisher.tile, statement)
-
-
 def _site_keys(config: Config, bundle: Bundle) -> dict[str, bytes]:
     """Read each site's sign-in key; a site without one lets nobody sign in."""
     found = {}
@@ -325,15 +237,6 @@ def _site_keys(config: Config, bundle: Bundle) -> dict[str, bytes]:
         if path.is_file():
             found[name] = path.read_bytes().strip()
     return found
-
-
-async def _frozen(acquire: Callable[[], AbstractAsyncContextManager[Conn]], origin: str) -> str | None:
-    """Return why this worker, which knows the log as `origin`, may do nothing with it, or None."""
-    async with acquire() as conn:
-        head = await log_head().first(conn)
-    if head is None:
-        return "it was never opened"
-    return head.frozen or (RENAMED if head.origin != origin else None)
 
 
 def _health(
@@ -381,37 +284,6 @@ async def _again(
                 await run()
         except Exception as error:  # the edge of a job
             log.error("job_failed", kind=name, exc_info=error)
-
-
-def opener(conn: Conn, keyring: Keyring) -> Opener:
-    """Return what opens stored bodies for verification: their subjects' evidence keys, while there are such.
-
-    The keys of all that are asked for at once are read at once, over `conn`; each is unwrapped when its body is opened.
-    """
-
-    async def open_bodies(bodies: Sequence[SealedBody]) -> Iterable[Opened]:
-        subjects = {sealed.subject: None for sealed in bodies if sealed.subject is not None}
-        rows = await vault.keys_in([SubjectId(subject) for subject in subjects], EVIDENCE).all(conn)
-        wrapped = {(row.subject, row.version): row.wrapped for row in rows}
-        return (_open_body(keyring, sealed, wrapped) for sealed in bodies)
-
-    return open_bodies
-
-
-def _open_body(keyring: Keyring, sealed: SealedBody, wrapped: Mapping[tuple[UUID, int], bytes]) -> Opened:
-    if sealed.subject is None:
-        return None
-    vaulted = body.SealedBody(
-        sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, sealed.wrapped_for_subject
-    )
-    try:
-        version = body.evidence_version(vaulted)
-        row = wrapped.get((sealed.subject, version))
-        if row is None:
-            return None
-        return body.open_with_key(keys.unwrap(keyring, SubjectId(sealed.subject), EVIDENCE, version, row), vaulted)
-    except Tampered as tampered:
-        return tampered
 
 
 def site_signals(house: House) -> Signals:

@@ -14,14 +14,7 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ecrm_privacy import shipped
-from ecrm_privacy.app import (
-    House,
-    guard,
-    open_house,
-    passwords,
-    signer,
-    site_signals,
-)
+from ecrm_privacy.app import House, open_house, passwords, site_signals
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
@@ -34,6 +27,7 @@ from ecrm_privacy.enact import activate, read_policy
 from ecrm_privacy.errors import Failure, KeyFileRefused, LogFrozen, StartRefused, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
+from ecrm_privacy.logbook import guard, signer
 from ecrm_privacy.policy.diff import diff
 from ecrm_privacy.policy.load import load
 from ecrm_privacy.policy.store import active_hash

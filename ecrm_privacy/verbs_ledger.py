@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecrm_privacy.app import guard, opener, passwords, signer
+from ecrm_privacy.app import passwords
 from ecrm_privacy.config import Config
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.pools import HOUSE, connect
@@ -17,6 +17,7 @@ from ecrm_privacy.ledger.checkpoint import Checkpoint, Verifier
 from ecrm_privacy.ledger.names import name_of, number_of
 from ecrm_privacy.ledger.receipt import Receipt, verify_receipt
 from ecrm_privacy.ledger.verify import Opener, Progress, Report, verify
+from ecrm_privacy.logbook import guard, opener, signer
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.verbs import bar, load_keyring, reach, say

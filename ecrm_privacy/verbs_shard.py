@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ecrm_privacy.app import House, guard, open_house, passwords, signer
+from ecrm_privacy.app import House, open_house, passwords
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.database.address import Address
@@ -19,6 +19,7 @@ from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.ledger import store
 from ecrm_privacy.ledger.names import name_of, number_of
 from ecrm_privacy.ledger.shard import UNFINISHED, Shard, ShardRefused, carry_on, check
+from ecrm_privacy.logbook import guard, signer
 from ecrm_privacy.processes import database, prepare
 from ecrm_privacy.rights.journal import Mark
 from ecrm_privacy.rights.recall import Returned, returned

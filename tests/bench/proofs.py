@@ -12,10 +12,11 @@ import asyncpg
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ecrm_privacy.app import House, opener, passwords
+from ecrm_privacy.app import House, passwords
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.verify import Opener, verify
+from ecrm_privacy.logbook import opener
 from ecrm_privacy.verbs import site_of
 from tests.bench.answers import changes_of, entries, yes_to_everything
 from tests.bench.ground import Ground

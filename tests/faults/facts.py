@@ -7,12 +7,13 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from ecrm_privacy.app import opener, passwords
+from ecrm_privacy.app import passwords
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 from ecrm_privacy.ledger.checkpoint import Checkpoint
 from ecrm_privacy.ledger.record import parse
 from ecrm_privacy.ledger.verify import Report, SealedBody, verify
+from ecrm_privacy.logbook import opener
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.reply import Replies
 

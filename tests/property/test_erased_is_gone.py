@@ -11,12 +11,13 @@ import asyncpg
 import msgspec
 import pytest
 
-from ecrm_privacy.app import opener, site_signals
+from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.desk import Where, hash_token
 from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.receipt import verify_receipt
 from ecrm_privacy.ledger.verify import verify
+from ecrm_privacy.logbook import opener
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import IndexKind

@@ -8,12 +8,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ecrm_privacy.app import opener, site_signals
+from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.answer import SaidAnswer
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
 from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.ledger.verify import Report, verify
+from ecrm_privacy.logbook import opener
 from ecrm_privacy.vocabulary import Answer, Category, NoticeVersion, Purpose
 from tests.conftest import Database
 from tests.houses import Browser, Opened, running

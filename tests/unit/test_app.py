@@ -61,9 +61,12 @@ def test_a_failing_job_is_logged_without_its_words() -> None:
     async def fail() -> None:
         raise ValueError("ada@example.com")
 
+    async def goes_on() -> None:
+        return None
+
     async def for_a_moment() -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(_again("learn", 0.001, fail), 0.2)
+            await asyncio.wait_for(_again("learn", 0.001, fail, goes_on), 0.2)
 
     with logged() as log:
         asyncio.run(for_a_moment())

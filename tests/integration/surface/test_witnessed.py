@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 import uvicorn
 
-from ecrm_privacy.app import signer
 from ecrm_privacy.config import Config
 from ecrm_privacy.errors import StartRefused
 from ecrm_privacy.ledger.quorum import parse_policy, witnessed
 from ecrm_privacy.ledger.witness.app import Witness, WitnessApp, by_origin
 from ecrm_privacy.ledger.witness.store import Record
+from ecrm_privacy.logbook import signer
 from tests.conftest import Database
 from tests.houses import Browser, ClusterKeyring, open_for_test
 from tests.unit.ledger.witnessing import NOW, WITNESS
