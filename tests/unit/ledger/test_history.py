@@ -6,7 +6,21 @@ from uuid import UUID
 
 import pytest
 
-from ecrm_privacy.ledger.history import EVER, Dated, Undated, as_of, clock, dated, in_force, newest_about
+from ecrm_privacy.errors import Tampered
+from ecrm_privacy.ledger import shard, store
+from ecrm_privacy.ledger.history import (
+    EVER,
+    Dated,
+    Shard,
+    Undated,
+    as_of,
+    clock,
+    dated,
+    in_force,
+    newest_about,
+    parse_shard,
+    with_days,
+)
 from ecrm_privacy.ledger.record import Change, ConsentEvent, EventKind, State, StateChange
 from ecrm_privacy.vocabulary import ConsentStatus, ExpressionMethod
 
@@ -109,3 +123,21 @@ def test_an_import_was_never_said_after_it_was_recorded() -> None:
     ahead = NOW + timedelta(days=9)
     (body,) = history(said("given", ahead, indicated_at=ahead - timedelta(days=1)))
     assert body.said == body.recorded == NOW
+
+
+def test_a_shard_counts_since_its_day_began_at_its_place() -> None:
+    """It says its day and no hour: not before it, not before what stands before it, and no clock went back."""
+    times = with_days({0: hours(-48), 1: hours(6), 3: None}, {2: date(2026, 5, 1), 4: date(2026, 5, 3)})
+    found = clock(times, NOW)
+    assert (found.recorded[2], found.recorded[4]) == (hours(6), hours(36))
+    assert found.went_back == ()
+
+
+@pytest.mark.parametrize("nothing_lost", [True, False])
+def test_a_shard_is_read_as_it_is_written(nothing_lost: bool) -> None:
+    """The statement of `ecrm ledger shard` says its day, and whether a yes is asked again."""
+    head = store.Head("log", 3, bytes(32), b"", "behind", 0)
+    made = shard.Shard("log/2", "key", ("key",), None, nothing_lost, date(2026, 5, 1))
+    assert parse_shard(shard.statement(made, head, 0)) == Shard(date(2026, 5, 1), nothing_lost)
+    with pytest.raises(Tampered):
+        parse_shard(b'{"v":1,"act":"ledger.shard"}')
