@@ -3,7 +3,7 @@
 Sealed body: `02 | alg | nonce 12 | ciphertext | tag 16` over `open 32 | record id 16 | hash of the notice 32 | packed`,
 under a random body key, bound to the receipt's hash. Packed is raw deflate with the preset dictionary of dictionary.py
 over `time LF validity LF frame`; the frame is the payload with a byte 0, 1, 2 and 3 for its record id, its time, its
-(first) validity and the hash of its notice, wherever they stand. What a payload does not have is nothing or zeros.
+most frequent validity and the hash of its notice, wherever they stand. What a payload does not have is empty, or zero.
 
 Format 1 has `01` in front and `open 32 | raw deflate of the payload` inside. It still opens, and still seals what holds
 such a byte itself, which no payload in JSON does.
@@ -114,8 +114,8 @@ def _pack(payload: bytes) -> bytes:
 
 
 def _words(payload: bytes) -> list[bytes]:
-    found = (words.search(payload) for words in (_RECORD_ID, _TIME, _VALIDITY, _NOTICE_HASH))
-    return [match[1] if match else b"" for match in found]
+    found = (words.findall(payload) for words in (_RECORD_ID, _TIME, _VALIDITY, _NOTICE_HASH))
+    return [max(words, key=words.count) if words else b"" for words in found]
 
 
 def _unpack(plain: bytes) -> bytes:

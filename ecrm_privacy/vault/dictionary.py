@@ -79,8 +79,8 @@ _HEAD = (
     '","dpv:hasContact":"privacy@'
     '"},"ecrm:site":"demo","dpv:hasIndicationMethod":"save","dpv:hasNotice":{"@id":"ecrm:notice/shop@1",'
     '"@type":"dpv:ConsentNotice","ecrm:sha256":"\x03","dct:language":"en"},"dpv:hasJurisdiction":"eu","dpv:hasLocation":"'
-    '","dpv:isExercisedAt":"https://'
-    '/preferences","ecrm:state":{"ecrm:regime":"gdpr"},"ecrm:purposes":['
+    '","dpv:isExercisedAt":"http://127.0.0.1:8000'
+    '/preferences","ecrm:state":{"ecrm:regime":"gdpr","ecrm:gpc":false},"ecrm:purposes":['
 )
 _PURPOSES = (
     ("share", "ThirdPartyDataSharing", "a", ("contact", "purchases"), "P3653D"),
