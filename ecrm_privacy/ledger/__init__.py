@@ -29,5 +29,6 @@ A crash
 Files: `record` (the payload, and the names to import from) · `change` (the fold) · `entry` (leaf, commitment, what the
 writer takes) · `merkle`, `checkpoint`, `cosignature`, `quorum`, `receipt` (pure) · `witness/` (a program of its own,
 for others to run) · `writer` · `store` (its SQL) · `reader` (checkpoints, proofs)
-· `verify` (checks everything with statements and hashing of its own) · `jsonld` (the payload's shape) · `failures`.
+· `verify` (checks everything with statements and hashing of its own) · `remote` (checks a log
+elsewhere) · `rebuild` (makes rows the fold again) · `jsonld` (the payload's shape) · `failures`.
 """

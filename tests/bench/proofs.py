@@ -1,5 +1,6 @@
 """Verifying the log and proving receipts, beside the bare reading, hashing and signing that both stand on."""
 
+import hmac
 import os
 import secrets
 import time
@@ -7,6 +8,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Iterator
 from hashlib import sha256
 from itertools import cycle
+from uuid import uuid4
 
 import asyncpg
 import msgspec
@@ -14,11 +16,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ecrm_privacy.app import House, passwords
 from ecrm_privacy.database.pools import HOUSE, connect
+from ecrm_privacy.errors import Failure
 from ecrm_privacy.gate.types import Caller
-from ecrm_privacy.ledger.verify import Opener, verify
+from ecrm_privacy.ledger.receipt import parse_extra, parse_proof
+from ecrm_privacy.ledger.record import Body, ConsentEvent, Entry, LeafType, commitment, leaf, parse, payload
+from ecrm_privacy.ledger.verify import Opener, SealedBody, verify
 from ecrm_privacy.logbook import opener
+from ecrm_privacy.vault import keys
+from ecrm_privacy.vault.body import seal_body
+from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.store import insert_key
 from ecrm_privacy.verbs import site_of
-from tests.bench.answers import changes_of, entries, yes_to_everything
+from ecrm_privacy.vocabulary import EVIDENCE, ConsentStatus, SubjectId
+from tests.bench.answers import yes_to_everything
 from tests.bench.ground import Ground
 from tests.bench.measure import Line, Scale, Table, interleave
 from tests.bench.people import SIGNALS
@@ -27,8 +37,13 @@ DATABASE = "bench_proofs"
 BATCH = 500
 LEAVES = "select leaf_index, leaf, leaf_hash from ecrm.ledger_entry order by leaf_index"
 BODY = "select leaf_index, sealed from ecrm.body where receipt_hash = $1"
+BODIES = """
+    select leaf_index, subject, receipt_hash, sealed, wrapped_for_receipt, wrapped_for_subject
+    from ecrm.body where subject is not null order by subject, leaf_index
+"""
 SIZES = """
     select pg_total_relation_size('ecrm.ledger_entry')::float / tree_size as entry,
+        pg_total_relation_size('ecrm.tile')::float / tree_size as tile,
         pg_total_relation_size('ecrm.body')::float / (select count(*) from ecrm.body) as body
     from ecrm.ledger_head
 """
@@ -40,17 +55,17 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
     lines: list[Line] = []
     async with ground.house(DATABASE) as house:
         receipts = [await _answer(house) for _ in range(scale.few)]
-        conn, second = [await connect(ground.at(DATABASE), HOUSE, passwords(ground.keyring)[HOUSE]) for _ in range(2)]
-        sizes = await _sizes(ground)
-        lines += await _verifying(conn, scale, opener(second, house.keyring))
+        conn = await connect(ground.at(DATABASE), HOUSE, passwords(ground.keyring)[HOUSE])
+        lines += await _verifying(conn, scale, opener(conn, house.keyring))
         lines += await _proving(house, scale, receipts)
-        changes = changes_of(house)
-        for _ in range(0, scale.many - scale.few, BATCH):
-            await house.writer.append(entries(changes, min(BATCH, scale.many)))
-        lines += await _verifying(conn, scale, None)
+        model = await _model(house, receipts[0])
+        for _ in range(0, scale.many, BATCH):
+            people = [_somebody(house.keyring, model) for _ in range(min(BATCH, scale.many))]
+            assert not [each for each in await house.writer.append(people) if isinstance(each, Failure)]
+        sizes = await _sizes(ground)
+        lines += await _verifying(conn, scale, opener(conn, house.keyring))
         lines += await _proving(house, scale, receipts)
         await conn.close()
-        await second.close()
     return [Table("the log", lines, [*NOTES, f"stored: {sizes}"])]
 
 
@@ -65,7 +80,8 @@ async def _sizes(ground: Ground) -> str:
     await admin.execute("vacuum analyze")
     sizes = await admin.fetchrow(SIZES)
     await admin.close()
-    return f"{sizes['entry']:.0f} B per entry and {sizes['body']:.0f} B per sealed body, each with its indexes"
+    log = f"{sizes['entry']:.0f} B per entry and {sizes['tile']:.0f} B for its tiles (together ≤ 300)"
+    return f"{log}, {sizes['body']:.0f} B per sealed body of an answer to six purposes (≤ 700), each with its indexes"
 
 
 async def _answer(house: House) -> bytes:
@@ -76,24 +92,61 @@ async def _answer(house: House) -> bytes:
     return urlsafe_b64decode(taken.receipt_id + "=")
 
 
-async def _verifying(conn: asyncpg.Connection, scale: Scale, open_body: Opener | None) -> list[Line]:
-    sides: dict[str, Callable[[], Awaitable[float]]] = {"tree": _verify(conn, None), "bare": _read_and_hash(conn)}
-    if open_body is not None:
-        sides["bodies"] = _verify(conn, open_body)
+async def _model(house: House, receipt_id: bytes) -> ConsentEvent:
+    """Return a real answer, to six purposes."""
+    event = parse(parse_extra(parse_proof((await house.receipts.of(receipt_id)).proof).extra)[1])
+    return msgspec.structs.replace(event, changes=event.changes[:6], processing=event.processing[:6])
+
+
+def _somebody(keyring: Keyring, model: ConsentEvent) -> Entry:
+    """Make the entry of somebody who chose by lot, sealed as the desk seals it."""
+    subject, opening = SubjectId(uuid4()), secrets.token_bytes(32)
+    key, wrapped = keys.new(keyring, subject, EVIDENCE)
+    lot = (ConsentStatus.GIVEN, ConsentStatus.REFUSED)
+    changes = tuple(msgspec.structs.replace(each, status=secrets.choice(lot)) for each in model.changes)
+    text = payload(msgspec.structs.replace(model, record_id=uuid4(), changes=changes))
+    sealed = seal_body(text, opening, secrets.token_bytes(32), key)
+    return Entry(
+        leaf=leaf(LeafType.SUBJECT, commitment(opening, text)), subject=subject, changes=changes, state=model.state,
+        body=Body(sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, sealed.wrapped_for_subject),
+        effects=(insert_key(subject, EVIDENCE, 1, wrapped),),
+    )  # fmt: skip
+
+
+async def _verifying(conn: asyncpg.Connection, scale: Scale, open_bodies: Opener) -> list[Line]:
+    sides: dict[str, Callable[[], Awaitable[float]]] = {
+        "tree": _verify(conn, None), "bare": _read_and_hash(conn),
+        "bodies": _verify(conn, open_bodies), "opened": _read_and_open(conn, open_bodies),
+    }  # fmt: skip
     found = await interleave(sides, scale.rounds)
     size = await conn.fetchval("select tree_size from ecrm.ledger_head")
-    words = {"tree": f"leaves verified, of {size:,}", "bodies": f"the same with bodies, of {size:,}"}
+    only_read = "read the leaves, two SHA-256 each"
+    only_opened = "read bodies and keys, open each, one HMAC"
     return [
-        Line(words[name], "/s", found[name], found["bare"], "read the leaves, two SHA-256 each")
-        for name in words
-        if name in found
+        Line(f"leaves verified, of {size:,}", "/s", found["tree"], found["bare"], only_read, "≥ 100k/s"),
+        Line(f"the same with bodies, of {size:,}", "/s", found["bodies"], found["opened"], only_opened, "≥ 25k/s"),
     ]
 
 
-def _verify(conn: asyncpg.Connection, open_body: Opener | None) -> Callable[[], Awaitable[float]]:
+def _read_and_open(conn: asyncpg.Connection, open_bodies: Opener) -> Callable[[], Awaitable[float]]:
+    async def measured() -> float:
+        started, count = time.perf_counter(), 0
+        async with conn.transaction(readonly=True):
+            cursor = await conn.cursor(BODIES)
+            while rows := await cursor.fetch(BATCH):
+                for opened in await open_bodies([SealedBody(*row) for row in rows]):
+                    assert isinstance(opened, tuple), opened
+                    hmac.digest(opened[1], opened[0], "sha256")
+                    count += 1
+        return count / (time.perf_counter() - started)
+
+    return measured
+
+
+def _verify(conn: asyncpg.Connection, open_bodies: Opener | None) -> Callable[[], Awaitable[float]]:
     async def measured() -> float:
         started = time.perf_counter()
-        report = await verify(conn, open_body)
+        report = await verify(conn, open_bodies)
         assert report.sound, report.problem
         return report.leaves / (time.perf_counter() - started)
 
@@ -104,8 +157,8 @@ def _read_and_hash(conn: asyncpg.Connection) -> Callable[[], Awaitable[float]]:
     async def measured() -> float:
         started, node = time.perf_counter(), b""
         rows = await conn.fetch(LEAVES)
-        for _, leaf, leaf_hash in rows:
-            node = sha256(b"\x01" + leaf_hash + sha256(b"\x00" + leaf).digest()).digest()
+        for _, raw, leaf_hash in rows:
+            node = sha256(b"\x01" + leaf_hash + sha256(b"\x00" + raw).digest()).digest()
         assert node
         return len(rows) / (time.perf_counter() - started)
 
