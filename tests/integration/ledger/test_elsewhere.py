@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -39,22 +39,31 @@ def from_replies(path: str) -> bytes:
 async def serving(answer: Answer) -> AsyncIterator[str]:
     """Serve raw answers on this machine; None answers nothing and holds the line."""
 
+    at_work: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = await reader.readline()
-        said = answer(line.split()[1].decode().lstrip("/"))
-        if said is None:
-            for _ in range(100):  # a byte now and then, for ever
+        if (task := asyncio.current_task()) is not None:
+            at_work.add(task)
+        try:
+            line = await reader.readline()
+            said = answer(line.split()[1].decode().lstrip("/"))
+            for _ in range(100 if said is None else 0):  # a byte now and then, for ever
                 writer.write(b"H")
                 await asyncio.sleep(0.05)
-        else:
-            writer.write(said)
-        writer.close()
+            writer.write(said or b"")
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for task in at_work:
+            task.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
 
 
 def ecrm(*arguments: str) -> int:

@@ -50,7 +50,7 @@ ALTERED: dict[str, tuple[str, Change, int | None, str]] = {
     "a hash in an upper tile": ("tile/1/000.p/2", flipped(33), 256, "does not hold the root of leaves 256 to 511"),
     "a tile cut short": ("tile/0/000", lambda raw: raw[:-32], 255, "does not hold the hash of leaf 255"),
     "a tile too long": ("tile/0/000", lambda raw: raw + bytes(32), 0, "longer than it can be"),
-    "a leaf about somebody": ("tile/entries/001", lambda raw: raw.replace(LEAVES[301], PERSON), 301, "of of leaf 301"),
+    "a leaf about somebody": ("tile/entries/001", lambda raw: raw.replace(LEAVES[301], PERSON), 301, "of leaf 301"),
     "a leaf of another form": ("tile/entries/001", flipped(75 + 2), 257, "leaf 257: the leaf is not in its one"),
     "a leaf dropped": ("tile/entries/001", lambda raw: raw[75:], 256, "does not hold the leaves"),
     "a leaf cut": ("tile/entries/002.p/88", lambda raw: raw[:-1], 512, "does not hold the leaves"),
