@@ -2,7 +2,7 @@
 
 Layout of everything sealed here: `header | nonce 12 | ciphertext | tag 16`; a header begins with a version byte.
 Nonces are random, which NIST SP 800-38D allows for 2^32 messages per key: far beyond what is sealed under one
-subject's key.
+subject's key. Only where a key seals one thing in its life is there no nonce: `header | ciphertext | tag`.
 """
 
 import os
@@ -19,6 +19,7 @@ from ecrm_privacy.errors import Tampered
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
+_ONLY_NONCE = bytes(NONCE_BYTES)
 AES_256_GCM = 1
 """The algorithm byte; a second algorithm gets another number and never shares a key with this one."""
 
@@ -79,6 +80,17 @@ def open_sealed(cipher: AESGCM, header: bytes, sealed: bytes, associated_data: b
         return cipher.decrypt(sealed[len(header) : start], sealed[start:], associated_data)
     except InvalidTag:
         raise Tampered("sealed bytes do not check") from None
+
+
+def seal_once(secret: Secret, header: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
+    """Return `header | ciphertext | tag` under a key that seals nothing else, ever: its one nonce is all zeros."""
+    return header + secret.cipher().encrypt(_ONLY_NONCE, plaintext, associated_data)
+
+
+def open_once(secret: Secret, header: bytes, sealed: bytes, associated_data: bytes) -> bytes:
+    """Return the plaintext of what `seal_once` sealed. Raises Tampered as `open_sealed` does."""
+    start = len(header)
+    return open_sealed(secret.cipher(), header, sealed[:start] + _ONLY_NONCE + sealed[start:], associated_data)
 
 
 def hkdf(secret: bytes, info: bytes, salt: bytes | None = None, length: int = KEY_BYTES) -> bytes:

@@ -1,15 +1,16 @@
 """Bodies: the evidence behind a ledger entry, sealed once, opened by the receipt or by the subject's evidence key.
 
-Sealed body: `02 | alg | nonce 12 | ciphertext | tag 16` over `open 32 | record id 16 | hash of the notice 32 | packed`,
-under a random body key, bound to the receipt's hash. Packed is raw deflate with the preset dictionary of dictionary.py
+Sealed body: `02 | alg | ciphertext | tag 16` over `open 32 | record id 16 | hash of the notice 32 | packed`,
+under a random body key that seals nothing else, bound to the receipt's hash. Packed is raw deflate with the preset dictionary of dictionary.py
 over `time LF validity LF frame`; the frame is the payload with a byte 0, 1, 2 and 3 for its record id, its time, its
 most frequent validity and the hash of its notice, wherever they stand. What a payload does not have is empty, or zero.
 
-Format 1 has `01` in front and `open 32 | raw deflate of the payload` inside. It still opens, and still seals what holds
-such a byte itself, which no payload in JSON does.
+The body key is wrapped under a key derived from the receipt id, which seals nothing else either (50 bytes), and, if
+there is a subject, sealed as the field `body` of its category `evidence` (66 bytes). Whoever holds neither opens nothing.
 
-The body key is wrapped under a key derived from the receipt id (62 bytes) and, if there is a subject, sealed as the
-field `body` of its category `evidence` (66 bytes). Whoever holds neither opens nothing.
+Format 1 has `01` in front, a random nonce after the algorithm, also in the wrap for the receipt (62 bytes), and
+`open 32 | raw deflate of the payload` inside. It still opens, and still seals what holds such a byte itself, which no
+payload in JSON does.
 """
 
 import hashlib
@@ -56,10 +57,13 @@ def seal_body(payload: bytes, opening: bytes, receipt_id: bytes, evidence: Subje
     assert len(opening) == OPEN_BYTES and len(receipt_id) == RECEIPT_ID_BYTES, "both are 32 random bytes"
     assert len(payload) <= PAYLOAD_BYTES_MAX, "a payload has at most a mebibyte"
     body_key, receipt = aead.random_secret(), receipt_hash(receipt_id)
-    framed = _MARKS.search(payload) is None
-    header, domain, pack = (_HEADER_2, b"body2", _pack) if framed else (_HEADER, b"body1", _deflate)
-    sealed = aead.seal(body_key.cipher(), header, opening + pack(payload), domain + receipt)
-    for_receipt = aead.seal(_receipt_key(receipt_id).cipher(), _HEADER, body_key.reveal(), b"bodykey1")
+    receipt_key = _receipt_key(receipt_id)
+    if _MARKS.search(payload) is None:
+        sealed = aead.seal_once(body_key, _HEADER_2, opening + _pack(payload), b"body2" + receipt)
+        for_receipt = aead.seal_once(receipt_key, _HEADER_2, body_key.reveal(), b"bodykey2")
+    else:
+        sealed = aead.seal(body_key.cipher(), _HEADER, opening + _deflate(payload), b"body1" + receipt)
+        for_receipt = aead.seal(receipt_key.cipher(), _HEADER, body_key.reveal(), b"bodykey1")
     for_subject = None if evidence is None else envelope.seal(evidence, _FIELD, body_key.reveal())
     return SealedBody(receipt, sealed, for_receipt, for_subject)
 
@@ -84,17 +88,20 @@ def evidence_version(body: SealedBody) -> int:
 
 
 def _body_key(receipt_id: bytes, body: SealedBody) -> bytes:
-    return aead.open_sealed(_receipt_key(receipt_id).cipher(), _HEADER, body.wrapped_for_receipt, b"bodykey1")
+    key, wrapped = _receipt_key(receipt_id), body.wrapped_for_receipt
+    if wrapped.startswith(_HEADER_2):
+        return aead.open_once(key, _HEADER_2, wrapped, b"bodykey2")
+    return aead.open_sealed(key.cipher(), _HEADER, wrapped, b"bodykey1")
 
 
 def _open(body_key: bytes, body: SealedBody) -> tuple[bytes, bytes]:
     if len(body_key) != aead.KEY_BYTES:
         raise Tampered("a body key has 32 bytes")
-    cipher = Secret(body_key).cipher()
+    key = Secret(body_key)
     if body.sealed.startswith(_HEADER_2):
-        plain = aead.open_sealed(cipher, _HEADER_2, body.sealed, b"body2" + body.receipt_hash)
+        plain = aead.open_once(key, _HEADER_2, body.sealed, b"body2" + body.receipt_hash)
         return _unpack(plain[OPEN_BYTES:]), plain[:OPEN_BYTES]
-    plain = aead.open_sealed(cipher, _HEADER, body.sealed, b"body1" + body.receipt_hash)
+    plain = aead.open_sealed(key.cipher(), _HEADER, body.sealed, b"body1" + body.receipt_hash)
     return _inflate(plain[OPEN_BYTES:]), plain[:OPEN_BYTES]
 
 

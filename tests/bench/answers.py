@@ -32,7 +32,7 @@ from tests.bench.people import SIGNALS
 
 CONNECTIONS_MOST = 64
 """The embedded server takes a hundred; the house itself holds some of them."""
-SEALED_BYTES = 620
+SEALED_BYTES = 300
 """About what a sealed answer to every purpose has: what the bare inserts write."""
 INSERT = "insert into bench.answer (body) values ($1)"
 
@@ -186,7 +186,7 @@ def entries(changes: Sequence[Change], count: int) -> list[Entry]:
 
 def _entry(changes: Sequence[Change]) -> Entry:
     seed = os.urandom(32)
-    body = Body(sha256(seed).digest(), os.urandom(SEALED_BYTES), os.urandom(62), os.urandom(66))
+    body = Body(sha256(seed).digest(), os.urandom(SEALED_BYTES), os.urandom(50), os.urandom(66))
     return Entry(
         leaf=leaf(LeafType.SUBJECT, seed), subject=SubjectId(uuid4()), body=body, changes=tuple(changes),
         state=StateChange(regime=SIGNALS.regime),
