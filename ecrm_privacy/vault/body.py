@@ -1,12 +1,13 @@
 """Bodies: the evidence behind a ledger entry, sealed once, opened by the receipt or by the subject's evidence key.
 
-Sealed body: `02 | alg | ciphertext | tag 16` over `open 32 | record id 16 | hash of the notice 32 | packed`,
-under a random body key that seals nothing else, bound to the receipt's hash. Packed is raw deflate with the preset dictionary of dictionary.py
-over `time LF validity LF frame`; the frame is the payload with a byte 0, 1, 2 and 3 for its record id, its time, its
-most frequent validity and the hash of its notice, wherever they stand. What a payload does not have is empty, or zero.
+Sealed body: `02 | alg | ciphertext | tag 16` over `open 32 | record id 16 | hash of the notice 32 | packed`, under a
+random body key that seals nothing else, bound to the receipt's hash. Packed is raw deflate with the preset dictionary
+of dictionary.py over `time LF validity LF frame`; the frame is the payload with a byte 0, 1, 2 and 3 for its record id,
+its time, its most frequent validity and the hash of its notice, wherever they stand. What a payload does not have is
+empty, or zero.
 
 The body key is wrapped under a key derived from the receipt id, which seals nothing else either (50 bytes), and, if
-there is a subject, sealed as the field `body` of its category `evidence` (66 bytes). Whoever holds neither opens nothing.
+there is a subject, sealed as the field `body` of its category `evidence` (66 bytes). Without them nothing opens it.
 
 Format 1 has `01` in front, a random nonce after the algorithm, also in the wrap for the receipt (62 bytes), and
 `open 32 | raw deflate of the payload` inside. It still opens, and still seals what holds such a byte itself, which no

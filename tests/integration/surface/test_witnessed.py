@@ -47,10 +47,15 @@ def policy(folder: Path, port: int) -> Path:
     return path
 
 
-async def published(browser: Browser, path: Path) -> tuple[int, bool]:
-    """Return the size that is public, and whether the quorum cosigned it."""
-    found = witnessed(parse_policy(path.read_bytes()), (await browser.http.get("/ledger/checkpoint")).text)
-    return found.checkpoint.tree_size, found.satisfied
+async def becomes(browser: Browser, path: Path, tree_size: int, *, cosigned: bool) -> None:
+    """Wait until so much is public, and the quorum has cosigned it or not: the log publishes by itself, too."""
+    async with asyncio.timeout(10):
+        while True:
+            note = (await browser.http.get("/ledger/checkpoint")).text
+            found = witnessed(parse_policy(path.read_bytes()), note)
+            if (found.checkpoint.tree_size, found.satisfied) == (tree_size, cosigned):
+                return
+            await asyncio.sleep(0.02)
 
 
 async def test_what_is_published_is_cosigned(database: Database, admin: asyncpg.Connection, tmp_path: Path) -> None:
@@ -62,14 +67,14 @@ async def test_what_is_published_is_cosigned(database: Database, admin: asyncpg.
     async with open_for_test(database, tmp_path / "house", KEYRING, **settings) as opened:
         browser = opened.browser()
         await browser.answer({"remember": "refused"})
-        assert await published(browser, path) == (2, False)
+        await becomes(browser, path, 2, cosigned=False)
         async with serve(record, port):
-            assert await published(browser, path) == (2, True)
+            await becomes(browser, path, 2, cosigned=True)
             for size in (3, 4):
                 await browser.answer({"remember": "refused"})
-                assert await published(browser, path) == (size, True)
+                await becomes(browser, path, size, cosigned=True)
         await browser.answer({"remember": "refused"})
-        assert await published(browser, path) == (5, False)
+        await becomes(browser, path, 5, cosigned=False)
     record.close()
 
 

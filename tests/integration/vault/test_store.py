@@ -29,6 +29,7 @@ INDEX = BlindIndexes(KEYRING).of(IndexKind.EMAIL, "ada@example.org")
 EVERY_QUERY: list[Query[Any]] = [
     store.insert_key(ADA, BROWSING, 1, bytes(66), NAME, [REMEMBER]),
     store.keys_of([ADA]),
+    store.keys_in([ADA], BROWSING),
     store.destroy_key(ADA, BROWSING, 1),
     store.put_record(ADA, CONTACT, "email", 1, b"sealed"),
     store.records_of(ADA),
