@@ -111,6 +111,7 @@ def _ledger(verb: Callable[..., argparse.ArgumentParser], ledger: object) -> Non
     one.add_argument("url", nargs="?", help="base address of a service: check its public log, with its key alone")
     one.add_argument("--receipt", type=Path, help="check this receipt, and with an address that its log contains it")
     one.add_argument("--key", help="the log's verifier key (vkey); without it the service's own is taken, and said so")
+    one.add_argument("--policy", type=Path, help="with an address: the witnesses who must have signed (tlog-policy)")
     one.add_argument(
         "--full", action="store_true", help="with an address and a receipt: check the whole log too (else the default)"
     )

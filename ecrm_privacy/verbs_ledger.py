@@ -15,6 +15,7 @@ from ecrm_privacy.errors import GuardRefused, NotKnown, StartRefused, Tampered, 
 from ecrm_privacy.ledger import rebuild, remote, store
 from ecrm_privacy.ledger.checkpoint import Checkpoint, Verifier
 from ecrm_privacy.ledger.names import name_of, number_of
+from ecrm_privacy.ledger.quorum import Policy, parse_policy
 from ecrm_privacy.ledger.receipt import Receipt, verify_receipt
 from ecrm_privacy.ledger.verify import Opener, Progress, Report, verify
 from ecrm_privacy.logbook import guard, opener, signer
@@ -31,6 +32,8 @@ def ledger_verify(config: Config, given: Namespace) -> int:
     try:
         if given.url is not None:
             return asyncio.run(_verify_elsewhere(given))
+        if given.policy is not None:
+            raise StartRefused("witnesses sign what is public: give the service's base address too")
         if given.receipt is not None:
             if given.key is None:
                 raise StartRefused("give the log's key with --key, or the service's base address")
@@ -164,6 +167,7 @@ def _receipt_is_sound(found: Receipt) -> int:
 
 async def _verify_elsewhere(given: Namespace) -> int:
     """Check a log by its address; with a receipt that the log contains its tree, and all of it only if asked to."""
+    policy = _policy(given)
     async with Elsewhere(given.url) as service:
         vkey = given.key
         if vkey is None:
@@ -171,7 +175,7 @@ async def _verify_elsewhere(given: Namespace) -> int:
             say(f"trusting the key that the service gave: {vkey}")
         verifier = Verifier.parse(vkey)
         receipt = None if given.receipt is None else _receipt(given, vkey)
-        signed = await remote.checkpoint(service.get, verifier)
+        signed = await remote.checkpoint(service.get, verifier, policy)
         if receipt is not None:
             await _contains(service.get, receipt.checkpoint, signed)
         if receipt is None or given.full:
@@ -182,6 +186,13 @@ async def _verify_elsewhere(given: Namespace) -> int:
                 return status
     assert receipt is not None, "without one the log was what was asked about"
     return _receipt_is_sound(receipt)
+
+
+def _policy(given: Namespace) -> Policy | None:
+    try:
+        return None if given.policy is None else parse_policy(given.policy.read_bytes())
+    except OSError as error:
+        raise StartRefused(f"{given.policy} cannot be read ({error.strerror})") from None
 
 
 async def _contains(fetch: remote.Fetch, older: Checkpoint, newer: Checkpoint) -> None:

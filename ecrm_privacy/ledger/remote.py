@@ -17,6 +17,7 @@ from ecrm_privacy.errors import NotKnown, Tampered
 from ecrm_privacy.ledger import merkle, tiles
 from ecrm_privacy.ledger.checkpoint import Checkpoint, Verifier, open_checkpoint
 from ecrm_privacy.ledger.entry import LeafType, opens, parse_leaf
+from ecrm_privacy.ledger.quorum import Policy, require_quorum
 from ecrm_privacy.ledger.tiles import WIDTH, Tile, tile_path
 from ecrm_privacy.ledger.verify.report import Progress, Report, Wrong
 from ecrm_privacy.ledger.verify.tree import FullTile, Tree
@@ -38,9 +39,15 @@ class Statement(msgspec.Struct, frozen=True):
     open: str
 
 
-async def checkpoint(fetch: Fetch, verifier: Verifier) -> Checkpoint:
-    """Return the log's public checkpoint; raises `Tampered` unless the key signed it."""
-    return open_checkpoint(_text(await fetch("ledger/checkpoint", NOTE_BYTES_MAX)), verifier)
+async def checkpoint(fetch: Fetch, verifier: Verifier, policy: Policy | None = None) -> Checkpoint:
+    """Return the log's public checkpoint.
+
+    Raises `Tampered` unless the key signed it, and under a `policy` so many witnesses as it asks for.
+    """
+    note = _text(await fetch("ledger/checkpoint", NOTE_BYTES_MAX))
+    if policy is not None:
+        require_quorum(policy, note, verifier)
+    return open_checkpoint(note, verifier)
 
 
 def _text(raw: bytes) -> str:

@@ -6,9 +6,11 @@ import pytest
 
 from ecrm_privacy.errors import NotKnown, Tampered
 from ecrm_privacy.ledger import merkle, remote
-from ecrm_privacy.ledger.checkpoint import Checkpoint
+from ecrm_privacy.ledger.checkpoint import Checkpoint, split_note
+from ecrm_privacy.ledger.quorum import parse_policy
 from ecrm_privacy.ledger.verify.report import Report
 from tests.unit.ledger.served import ORIGIN, PERSON, SIGNER, fetch_from, leaves_of, replies_of
+from tests.unit.ledger.witnessing import NOW, WITNESS
 
 pytestmark = pytest.mark.anyio
 
@@ -117,3 +119,14 @@ async def test_a_tile_that_is_missing_proves_nothing() -> None:
     newer = await remote.checkpoint(fetch, SIGNER.verifier)
     with pytest.raises(NotKnown):
         await remote.continues(fetch, Checkpoint(ORIGIN, 300, bytes(32)), newer)
+
+
+async def test_under_a_policy_witnesses_must_have_signed() -> None:
+    """A checkpoint that the log alone signed is not enough then, and a cosigned one is."""
+    policy = parse_policy(f"log {SIGNER.vkey()}\nwitness dpo {WITNESS.vkey()}\nquorum dpo\n".encode())
+    with pytest.raises(Tampered, match="cosigned by nobody"):
+        await remote.checkpoint(fetch_from(REPLIES), SIGNER.verifier, policy)
+    note = REPLIES["ledger/checkpoint"].decode()
+    cosigned = (note + WITNESS.cosign(split_note(note)[0], NOW)).encode()
+    signed = await remote.checkpoint(fetch_from({**REPLIES, "ledger/checkpoint": cosigned}), SIGNER.verifier, policy)
+    assert signed.tree_size == len(LEAVES)
