@@ -276,10 +276,16 @@ class Writer:
             self._drop()
 
     def _drop(self) -> None:
-        """Abort the connection: the server rolls back, and nothing that was read over it is used again."""
-        if self._conn is not None:
-            self._conn.terminate()
-            self._conn = None
+        """Abort the connection: the server rolls back, and nothing that was read over it is used again.
+
+        Never fails: a driver that stumbles over a connection that broke just now must not take the callers with it.
+        """
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            try:
+                conn.terminate()
+            except Exception as problem:  # noqa: BLE001 -- whatever it is, the connection is not used again
+                _log.warning("ledger connection did not end cleanly: %s", type(problem).__name__)
 
 
 def _blames_entry(problem: Exception, state: str) -> bool:

@@ -161,3 +161,20 @@ async def test_a_cancelled_writer_leaves_nobody_waiting(writer: Writer, house: a
     with pytest.raises(asyncio.CancelledError):
         await writer.stop()
     writer._task = None  # so that the fixture may stop it, too
+
+
+async def test_a_driver_that_stumbles_takes_nobody_with_it(
+    writer: Writer, house: asyncpg.Connection, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ending a connection that broke may fail in the driver; whoever waits is answered, and the writer goes on."""
+    assert await writer.append([an_entry()]) == [0]
+
+    def stumble(_conn: asyncpg.Connection) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'abort'")
+
+    monkeypatch.setattr(asyncpg.Connection, "terminate", stumble)
+    mine = await house.fetchval("select pg_backend_pid()")
+    await admin.fetch(f"select pg_terminate_backend(pid) from ({BACKENDS}) b where pid <> $1", mine)
+    async with asyncio.timeout(10):
+        assert await writer.append([an_entry(a_subject(), [GIVEN], effects=(KILLS_ITSELF,)), an_entry()]) != []
+        assert await writer.append([an_entry()]) == [2]
