@@ -1,5 +1,6 @@
 """`ecrm ledger at`: a table for people, JSON for programs, receipts to keep."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,20 @@ import pytest
 from ecrm_privacy.cli import main
 from ecrm_privacy.consent.history import When
 from ecrm_privacy.verbs_history import look
-from tests.houses import Opened
+from tests.houses import Opened, logged
 from tests.integration.history.conftest import Clock
 
 pytestmark = pytest.mark.anyio
 
 Read = pytest.CaptureFixture[str]
 NOW = When()
+
+
+@pytest.fixture(autouse=True)
+def _log_is_put_back() -> Iterator[None]:
+    """The program sets logging up for its whole process; here other tests follow."""
+    with logged():
+        yield
 
 
 async def ask(opened: Opened, asked: When = NOW, **more: Any) -> int:
