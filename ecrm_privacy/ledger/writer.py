@@ -235,7 +235,7 @@ class Writer:
         if turn.committing and state[:2] not in _ROLLED_BACK:
             self._drop()
             turn.settle(lambda: OutcomeUnknown("the commit was not confirmed"))
-        elif _blames_entry(problem, state):
+        elif turn.batch and _blames_entry(problem, state):  # before any was taken, none is to blame
             self._halve_or(turn, lambda: _refusal_of(problem, state))
             await self._roll_back()
         else:
@@ -272,7 +272,7 @@ class Writer:
         try:
             if self._conn is not None:
                 await self._conn.execute("rollback", timeout=1)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             self._drop()
 
     def _drop(self) -> None:
