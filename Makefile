@@ -58,8 +58,8 @@ bench: setup ## the benchmarks, each beside its own limit in the same run
 growth: setup ## answers in a log of a million entries beside an empty one (some minutes)
 	@exec $(BIN)/ecrm bench growth
 
-kills: setup ## 30 seeded kills under load: make kills [ARGS="--seed 7"]; `make test` runs 5
-	@exec $(BIN)/python -m tests.faults.kills --rounds 30 $(ARGS)
+kills: setup ## 50 seeded kills under load: make kills [ARGS="--seed 7"]; `make test` runs 5
+	@exec $(BIN)/python -m tests.faults.kills --rounds 50 $(ARGS)
 
 lock: setup ## resolve requirements.lock anew, for every platform (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \

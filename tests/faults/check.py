@@ -102,14 +102,30 @@ def nothing_that_nobody_asked_for(book: Book, facts: Facts, names: Callable[[str
 
 
 def the_ledger_is_sound(_book: Book, facts: Facts, _names: Callable[[str], bytes]) -> Iterable[str]:
-    """Indexes are dense, hashes and head follow, earlier checkpoints are continued, the state is the fold."""
+    """Indexes are dense, hashes, tiles and head follow, all that was shown is continued, the state is the fold."""
     if not facts.report.sound:
         yield f"NOT SOUND: leaf {facts.report.leaf_index}: {facts.report.problem}"
     if facts.jobs_failed:
         yield f"{facts.jobs_failed} jobs failed for good"
 
 
-LAWS = (acknowledged_is_in_the_ledger, one_entry_per_key, the_ledger_is_sound)
+def what_was_shown_is_kept(book: Book, facts: Facts, _names: Callable[[str], bytes]) -> Iterable[str]:
+    """No two trees of one size were shown; row and guard file are not behind what was shown, nor beyond the log."""
+    roots: dict[int, set[str]] = defaultdict(set)
+    for shown in book.shown:
+        roots[shown.tree_size].add(shown.root_hash)
+    yield from (f"FORK: {len(each)} trees of {size} leaves were shown" for size, each in roots.items() if len(each) > 1)
+    public = max((shown.tree_size for shown in book.shown if shown.where == "public"), default=0)
+    if facts.report.published < public:
+        yield f"the log publishes {facts.report.published}, and somebody was shown {public}"
+    if not max(roots, default=0) <= facts.guarded <= facts.tree_size or facts.report.published > facts.guarded:
+        yield (
+            f"the guard's file says {facts.guarded}; shown were {max(roots, default=0)}, published are"
+            f" {facts.report.published} of {facts.tree_size}"
+        )
+
+
+LAWS = (acknowledged_is_in_the_ledger, one_entry_per_key, the_ledger_is_sound, what_was_shown_is_kept)
 
 
 # the running service --------------------------------------------------------------------------------------------------

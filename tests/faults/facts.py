@@ -8,14 +8,17 @@ import asyncpg
 import msgspec
 
 from ecrm_privacy.app import passwords
+from ecrm_privacy.config import Config
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 from ecrm_privacy.ledger.checkpoint import Checkpoint
 from ecrm_privacy.ledger.record import parse
 from ecrm_privacy.ledger.verify import Report, SealedBody, verify
-from ecrm_privacy.logbook import opener
+from ecrm_privacy.logbook import guard, opener, signer
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.reply import Replies
+
+ORIGIN = Config().log_origin
 
 
 class Bodied(msgspec.Struct, frozen=True):
@@ -34,6 +37,8 @@ class Facts(msgspec.Struct, frozen=True):
     methods: dict[int, str]
     erasures_due: int
     jobs_failed: int
+    guarded: int
+    """The tree size of the checkpoint in the guard's file."""
 
     @property
     def tree_size(self) -> int:
@@ -43,7 +48,7 @@ class Facts(msgspec.Struct, frozen=True):
     @property
     def checkpoint(self) -> Checkpoint:
         """The log as it stands, for later rounds to be held against."""
-        return Checkpoint("localhost/ecrm", self.report.tree_size, self.report.root_hash)
+        return Checkpoint(ORIGIN, self.report.tree_size, self.report.root_hash)
 
 
 class Bench:
@@ -52,12 +57,18 @@ class Bench:
     def __init__(self, data_dir: Path) -> None:
         self.keyring = Keyring.load(data_dir / "keys" / "ecrm.key")
         self.replies = Replies(self.keyring)
+        self._config = Config(data_dir=data_dir)
         embedded = EmbeddedPostgres(data_dir / "postgres", self.keyring.password(ADMIN_ROLE))
         self._address = embedded.address
 
     def name_of(self, idempotency_key: str) -> bytes:
         """Return the name under which the service keeps the reply to a key."""
         return self.replies.key(idempotency_key).key_mac
+
+    def guarded(self) -> int:
+        """Return the tree size of the checkpoint in the guard's file, 0 before the first."""
+        highest = guard(self._config, self.keyring).highest()
+        return 0 if highest is None else highest.tree_size
 
     def read(self, known: Sequence[Checkpoint] = (), first: int = 0) -> Facts:
         """Verify the ledger with everything that opens, and read what the laws need about entries from `first` on."""
@@ -80,7 +91,8 @@ class Bench:
     async def _read(self, known: Sequence[Checkpoint], first: int) -> Facts:
         conn, second = await self._connect(), await self._connect()
         try:
-            report = await verify(conn, opener(second, self.keyring), None, known)
+            verifiers = [signer(self._config, self.keyring).verifier]
+            report = await verify(conn, opener(second, self.keyring), None, known, verifiers)
             return await self._facts(conn, report, first)
         finally:
             await conn.close()
@@ -101,6 +113,7 @@ class Bench:
             await self._methods(conn, first),
             await conn.fetchval(due),
             await conn.fetchval(failed),
+            self.guarded(),
         )
 
     async def _methods(self, conn: asyncpg.Connection, first: int) -> dict[int, str]:

@@ -4,6 +4,7 @@ Processes are found by what they are, never by name alone: workers by the task i
 the folder they work in. So nothing of another service on this machine is ever touched.
 """
 
+import asyncio
 import importlib.util
 import os
 import random
@@ -15,12 +16,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import asyncpg
 import msgspec
 
+from ecrm_privacy.config import Config
 from ecrm_privacy.database import leftovers
+from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
+from ecrm_privacy.logbook import guard
+from ecrm_privacy.vault.keyring import Keyring
 
 READY_S_MOST = 120.0
 GONE_S_MOST = 30.0
@@ -183,6 +190,59 @@ def kill_everything(group: Group, _rng: random.Random) -> None:
     group.parent.wait()
 
 
+def quit_postmaster(group: Group, _rng: random.Random) -> None:
+    """SIGQUIT to the postmaster: the immediate shutdown, from which it must recover."""
+    postmaster = group.postmaster()
+    if postmaster is not None:
+        leftovers.send(postmaster, signal.SIGQUIT)
+
+
+def kill_publishing(group: Group, _rng: random.Random) -> None:
+    """SIGKILL every worker while one stands between the guard's file, which it wrote, and the public row."""
+    asyncio.run(_kill_publishing(group))
+
+
+HOLD = """
+    create function public.held() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock(4711); return new; end $$;
+    create trigger held before update on ecrm.published
+        for each row when (new.tree_size > old.tree_size) execute function public.held();
+"""
+LET_GO = "drop trigger if exists held on ecrm.published; drop function if exists public.held()"
+HELD = "select pid from pg_locks where locktype = 'advisory' and not granted"
+HELD_S_MOST = 20.0
+
+
+async def _kill_publishing(group: Group) -> None:
+    keyring = Keyring.load(group.data_dir / "keys" / "ecrm.key")
+    address = EmbeddedPostgres(group.data_dir / "postgres", keyring.password(ADMIN_ROLE)).address
+    conn = await asyncpg.connect(**address.connect_args(ADMIN_ROLE, keyring.password(ADMIN_ROLE)))
+    try:
+        await conn.execute("select pg_advisory_lock(4711)")
+        await conn.execute(HOLD)
+        async with asyncio.timeout(HELD_S_MOST):
+            while not await conn.fetchval(HELD):
+                await asyncio.sleep(0.01)
+        _kill(group.workers())
+        # Its server process does not notice yet: what was sent would still be written once it is let go.
+        while held := await conn.fetch(HELD):
+            await conn.fetch("select pg_terminate_backend(pid) from unnest($1::int[]) pid", [row[0] for row in held])
+            await asyncio.sleep(0.01)
+        public = await conn.fetchval("select tree_size from ecrm.published")
+        assert _guarded(group, keyring) > public, "nobody was killed between the file and the row"
+    finally:
+        await conn.execute(
+            "select pg_advisory_unlock_all()"
+        )  # first, or the next one to publish would stand in the way
+        await conn.execute(LET_GO)
+        await conn.close()
+
+
+def _guarded(group: Group, keyring: Keyring) -> Any:
+    highest = guard(Config(data_dir=group.data_dir), keyring).highest()
+    return 0 if highest is None else highest.tree_size
+
+
 def stop(group: Group, _rng: random.Random) -> None:
     """SIGTERM to the parent: the way an operator stops it."""
     status, _ = group.stop()
@@ -192,10 +252,12 @@ def stop(group: Group, _rng: random.Random) -> None:
 KILLS: dict[str, Callable[[Group, random.Random], None]] = {
     "worker": kill_worker,
     "postmaster": kill_postmaster,
-    "parent": kill_parent,
+    "publishing": kill_publishing,
     "backend": kill_backend,
     "everything": kill_everything,
+    "parent": kill_parent,
     "workers": kill_workers,
+    "immediate": quit_postmaster,
     "stop": stop,
 }
 """Every kind of kill, in the order in which a short run takes them."""

@@ -1,6 +1,6 @@
 """Rounds of load and kills on one data directory, so that damage would accumulate; after each the laws are checked.
 
-    python -m tests.faults.kills --rounds 30 --seed 7
+    python -m tests.faults.kills --rounds 50 --seed 7
 
 The seed decides who says what, what is killed and when; how far each request had come by then is up to the machine.
 """
@@ -25,10 +25,11 @@ import msgspec
 from ecrm_privacy.delivery.jobs import LEASE_S
 from ecrm_privacy.ledger.checkpoint import Checkpoint
 from tests.faults.check import LAWS, Asking, chosen, nothing_that_nobody_asked_for
-from tests.faults.facts import Bench, Facts
+from tests.faults.facts import ORIGIN, Bench, Facts
 from tests.faults.group import HAS_PLUGIN, KILLS, Group
 from tests.faults.oracle import Book, Oracle, now_s
 from tests.faults.people import Browser, Town
+from tests.faults.watching import Watcher, checkpoint
 
 WRITERS = 24
 WARM_S = (0.5, 2.5)
@@ -118,6 +119,7 @@ class Run:
         self._first = 0
         self._told = 0
         self._read_to = 0
+        self._watcher = Watcher()
 
     def begin(self) -> None:
         """Note where the log stands before anything is asked, and who the customers are."""
@@ -135,10 +137,11 @@ class Run:
     def round(self, number: int, kind: str, *, last: bool) -> Round:
         """Load, kill, let it come back, restart, check."""
         began = time.monotonic()
-        statuses, killed_s, after_s = asyncio.run(self._trouble(number, kind))
+        statuses, killed_s, after_s, guarded = asyncio.run(self._trouble(number, kind))
         self._restart()
         book = Book(self.folder / "oracle")
         asked, wrong = self._check(book, number, last=last)
+        wrong += guarded
         done = [deed for deed in book.deeds if deed.round == number]
         outcomes = Counter(deed.outcome for deed in done)
         made = Round(
@@ -151,20 +154,23 @@ class Run:
         self.rounds.append(made)
         return made
 
-    async def _trouble(self, number: int, kind: str) -> tuple[dict[str, int], float, float]:
+    async def _trouble(self, number: int, kind: str) -> tuple[dict[str, int], float, float, list[str]]:
         """Run the load, kill in its midst, bring back what does not come back by itself; load on for a moment."""
         after_s = self.rng.uniform(*WARM_S)
         with Oracle(self.folder / "oracle", number) as oracle:
             town = Town(self.group.base, self.group.demo(), oracle, self._customers)
             people = [asyncio.create_task(browser.live(town)) for browser in self._browsers]
+            people.append(asyncio.create_task(self._watcher.look(town)))
             await asyncio.sleep(after_s)
             killed_s = now_s()
             await asyncio.to_thread(KILLS[kind], self.group, self.rng)
+            shown, guarded = self._watcher.highest, self.bench.guarded()  # before anybody comes back and mends it
             await asyncio.to_thread(self._revive, at_once=self.rng.random() < 0.5)
             await asyncio.sleep(AFTER_S)
             town.stopping.set()
             await asyncio.gather(*people)
-        return dict(town.statuses), killed_s, after_s
+        behind = [f"the guard's file said {guarded} after {shown} was shown"] if guarded < shown else []
+        return dict(town.statuses), killed_s, after_s, behind
 
     def _revive(self, *, at_once: bool) -> None:
         """Start the group again if its parent is gone, at once or when nothing of it is left; wait for the service."""
@@ -186,7 +192,8 @@ class Run:
     def _check(self, book: Book, number: int, *, last: bool) -> tuple[dict[str, int], list[str]]:
         wrong = [f"{one.browser}: {one.what}" for one in book.wrong[self._told :]]
         self._told = len(book.wrong)
-        facts = self._settled(last=last)
+        shown = {each.tree_size: checkpoint(each, ORIGIN) for each in book.shown}
+        facts = self._settled([*self._checkpoints, *shown.values()], last=last)
         for law in LAWS:
             wrong += law(book, facts, self.bench.name_of)
         wrong += nothing_that_nobody_asked_for(book, facts, self.bench.name_of, self._first)
@@ -195,20 +202,20 @@ class Run:
         wrong += asking.run(*chosen(book, number, self.rng, SAMPLE))
         return dict(asking.asked), wrong
 
-    def _settled(self, *, last: bool) -> Facts:
+    def _settled(self, known: Sequence[Checkpoint], *, last: bool) -> Facts:
         """Read the facts once every erasure is done; in a last round the leases of killed workers run out for real."""
         deadline = time.monotonic() + (DONE_S if last else 10.0)
-        facts = self._read()
+        facts = self._read(known)
         while facts.erasures_due and time.monotonic() < deadline:
             if not last:
                 self.bench.end_leases()
             time.sleep(0.25)
-            facts = self._read()
+            facts = self._read(known)
         self._checkpoints.append(facts.checkpoint)
         return facts
 
-    def _read(self) -> Facts:
-        return self.bench.read(self._checkpoints, self._first)
+    def _read(self, known: Sequence[Checkpoint] = ()) -> Facts:
+        return self.bench.read(known, self._first)
 
     def _cries(self) -> list[str]:
         """Return what the service logged since last time that it must never log."""
@@ -280,7 +287,7 @@ def _commit() -> str:
 def main() -> int:
     """Run from the command line; 0 if no promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.kills", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--kinds", nargs="+", choices=KILLS, default=tuple(KILLS), help="what to kill")
     parser.add_argument("--writers", type=int, default=WRITERS)

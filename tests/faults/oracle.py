@@ -64,7 +64,15 @@ class Wrong(msgspec.Struct, frozen=True, tag="wrong"):
     what: str
 
 
-Line = Sent | Heard | Seen | Wrong
+class Shown(msgspec.Struct, frozen=True, tag="shown"):
+    """A checkpoint of the log that somebody was shown, as the public one or in a receipt. `root_hash` is hex."""
+
+    where: Literal["public", "receipt"]
+    tree_size: int
+    root_hash: str
+
+
+Line = Sent | Heard | Seen | Wrong | Shown
 
 
 class Deed(msgspec.Struct, frozen=True):
@@ -115,6 +123,7 @@ class Book:
         self.deeds: list[Deed] = []
         self.seen: dict[str, Seen] = {}
         self.wrong: list[Wrong] = []
+        self.shown: list[Shown] = []
         for path in sorted(folder.glob("round-*.ndjson")):
             self._take(int(path.stem.removeprefix("round-")), list(_lines(path)))
 
@@ -123,6 +132,7 @@ class Book:
         self.deeds += [Deed(number, line, heard.get(line.n)) for line in lines if isinstance(line, Sent)]
         self.seen |= {line.browser: line for line in lines if isinstance(line, Seen)}
         self.wrong += [line for line in lines if isinstance(line, Wrong)]
+        self.shown += [line for line in lines if isinstance(line, Shown)]
 
     def of(self, act: Act, outcome: Outcome | None = None) -> list[Deed]:
         """Return the requests of a kind, all or those with one outcome, in the order in which they were sent."""

@@ -40,10 +40,13 @@ class Town:
         self.customers = customers
         self.stopping = asyncio.Event()
         self.statuses: Counter[str] = Counter()
+        self.receipts: list[str] = []
 
     def note(self, line: Line) -> None:
         """Write a line of the oracle."""
         self.oracle.note(line)
+        if isinstance(line, Heard) and line.receipt_id:
+            self.receipts.append(line.receipt_id)
 
     def token(self, number: str) -> str:
         """Return a fresh sign-in token, as the shop would make one."""
