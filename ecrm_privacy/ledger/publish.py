@@ -151,7 +151,9 @@ class Publisher:
         here = Checkpoint(head.origin, head.tree_size, head.root_hash)
         if highest is None or self._guard.rank(here)[0] > self._guard.rank(highest)[0]:
             return None
-        if here.tree_size == 0:  # no backup, but the wrong database, or a new one: nothing in it is to be saved
+        if (
+            here.tree_size == 0 < highest.tree_size
+        ):  # no backup, but the wrong database, or a new one: nothing in it is to be saved
             raise GuardRefused(
                 f"this database is empty, and the log was shown with {highest.tree_size} entries: is it the right one?"
                 " A new log takes a new ECRM_LOG_ORIGIN, and a key folder without highest.checkpoint"

@@ -196,7 +196,7 @@ class World:
         head = await store.head().first(self.house)
         assert head is not None and head.frozen is None
         self.shown.setdefault(head.tree_size, Checkpoint(ORIGIN, head.tree_size, head.root_hash))
-        report = await verify(self.house, opener, None, list(self.shown.values()), SIGNER.verifier)
+        report = await verify(self.house, opener, None, list(self.shown.values()), [SIGNER.verifier])
         assert report.problem is None, report
         assert report.published == self.published or await self._shown_by_nobody(report.published)
         await self._answered_truly()

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -199,11 +199,32 @@ class Survives(RuleBasedStateMachine):
             self.temporary.cleanup()
 
 
+def test_an_empty_log_is_public_too(database: Database, tmp_path: Path) -> None:
+    """Nothing in it is no sign that something was lost: it is published again, and a worker may start anew."""
+
+    async def published_twice() -> None:
+        world = World(database, tmp_path)
+        await world.open()
+        try:
+            await world.publish(0)
+            await world.restart(1, killed=False)
+            await world.publish(1)
+            await world.holds()
+        finally:
+            await world.close()
+
+    asyncio.run(published_twice())
+
+
 def test_the_log_survives(new_database: Callable[[], Database]) -> None:
     """Whatever two workers, their sessions, their publishers and a witness go through: one log, and nothing is lost."""
     run_state_machine_as_test(
         lambda: Survives(new_database),
         settings=settings(
-            max_examples=examples(8), stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(16),
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.explicit, Phase.reuse, Phase.generate] + [Phase.shrink] * (examples(1) > 1),
         ),
     )
