@@ -68,6 +68,7 @@ class Trouble:
         self.struck: list[Met] = []
         self.opened: list[asyncpg.Connection] = []
         self.meanwhile: list[asyncio.Task[Any]] = []
+        self.stumbles = False
 
     def strike(self, fault: Fault, at: Callable[[int, str], bool]) -> None:
         """From now on count anew, and let the awaits fail that `at` picks by their numbers from 0 and their texts."""
@@ -127,6 +128,8 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.raw, name)
+        if name == "terminate" and self._trouble.stumbles:
+            return self._stumble
         if name in AT_ONCE:
             return found
         assert inspect.iscoroutinefunction(found), f"the writer uses {name}, where no fault can be injected yet"
@@ -136,6 +139,10 @@ class Watched:
             return await self._trouble.meet(Met(self._trouble, args[0], self.raw, go, more.get("timeout")))
 
         return call
+
+    def _stumble(self) -> None:
+        self.raw.terminate()
+        raise AttributeError("the driver stumbles over what is gone")
 
 
 # ways to fail ---------------------------------------------------------------------------------------------------------
@@ -168,6 +175,12 @@ async def lost_after(met: Met) -> Any:
         return done
     await met.lose()
     raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+async def lost_for_the_driver_too(met: Met) -> Any:
+    """As `lost_before`, and the driver stumbles when the connection is given up."""
+    met.trouble.stumbles = True
+    return await lost_before(met)
 
 
 def refused(state: str, constraint: str = "") -> Fault:
@@ -270,6 +283,7 @@ PASSING: dict[str, Fault] = {
     "lost before": lost_before,
     "lost during": lost_during,
     "lost after": lost_after,
+    "lost for the driver, too": lost_for_the_driver_too,
     "serialization failure": refused("40001"),
     "deadlock": refused("40P01"),
     "ended by an administrator": refused("57P01"),

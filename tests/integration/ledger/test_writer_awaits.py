@@ -120,7 +120,7 @@ class Case:
         usual, room.TURN_S_MAX = room.TURN_S_MAX, self.turn_s
         try:
             async with asyncio.timeout(STUCK_S):
-                results = await asyncio.gather(*(writer.append(entries) for entries in lists))
+                results = await asyncio.gather(*(told(writer, entries) for entries in lists))
                 while writer._wake.is_set() and not writer._task.done():
                     await asyncio.sleep(0.001)
         finally:
@@ -174,6 +174,11 @@ class Case:
             " and state like 'idle in transaction%'"
         ):
             await asyncio.sleep(0.01)
+
+
+async def told(writer: Writer, entries: Sequence[Entry]) -> Results:
+    """Return what is said at the moment it is said: what becomes of that list later, no caller sees."""
+    return tuple(await writer.append(entries))
 
 
 @pytest.fixture(scope="module")
