@@ -26,9 +26,10 @@ A crash
 - of the database or of a writer leaves no trace that needs repair: the next turn reads the head under its lock, and two
   writers queue at that lock, so no crash and no second process forks the log.
 
-Files: `record` (the payload, and the names to import from) · `change` (the fold) · `entry` (leaf, commitment, what the
-writer takes) · `merkle`, `checkpoint`, `cosignature`, `quorum`, `receipt` (pure) · `witness/` (a program of its own,
-for others to run) · `writer` · `store` (its SQL) · `reader` (checkpoints, proofs)
-· `verify` (checks everything with statements and hashing of its own) · `remote` (checks a log
-elsewhere) · `rebuild` (makes rows the fold again) · `jsonld` (the payload's shape) · `failures`.
+Files, pure: `record` (the payload, and the names to import from), `jsonld` (its shape), `change` (the fold), `entry`
+(leaf, commitment, what the writer takes), `merkle`, `tiles`, `checkpoint`, `cosignature`, `quorum`, `receipt`, `names`,
+`history` (what was known when), `failures`. With the database: `writer`, `store` (its SQL), `reader` (checkpoints,
+proofs, tiles), `publish` (the public checkpoint), `guard`, `shard`, `verify/` (checks everything with statements and
+hashing of its own), `rebuild` (makes rows the fold again). `remote` checks a log elsewhere; `witness/` is a program of
+its own, for others to run.
 """
