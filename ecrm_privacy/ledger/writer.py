@@ -29,6 +29,8 @@ from ecrm_privacy.vocabulary import SubjectId
 BATCH_ENTRIES_MAX = 512
 WAITING_ENTRIES_MAX = 4096
 TURN_S_MAX = 10.0
+ANSWER_S_MAX = 30.0
+"""Whoever waits longer is told that the outcome is unknown, whatever holds the writer up."""
 # A plan that was made while the tables were small would go on reading them whole when they are large: so that every
 # look-up goes by its index, the other ways are switched off for this connection.
 _SETTINGS = (
@@ -126,7 +128,11 @@ class Writer:
         call = _Call(len(entries))
         self._queue.extend(_Waiting(entry, call, place) for place, entry in enumerate(entries))
         self._wake.set()
-        return await call.future
+        try:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                return await asyncio.shield(call.future)
+        except TimeoutError:
+            return [OutcomeUnknown("the ledger did not answer in time")] * len(entries)
 
     def _refusal(self, count: int) -> Unavailable | None:
         if self._stopping or self._task is None or self._task.done():

@@ -263,59 +263,59 @@ class RightsDesk:
     async def _erase(
         self, subjects: Sequence[SubjectId], made: Requested | None, today: date, kept: Sequence[Effect] = ()
     ) -> bool:
-        """Erase `subjects`, each by its own entry; the last one carries the request. False: read again.
-
-        The last job has the pseudonyms of all: nothing is certified before all of them are forgotten.
-        """
-        names: list[Pseudonym] = []
+        """Erase `subjects` by one entry: all of them, or none. False: read again."""
+        people: list[tuple[Known, int | None]] = []
         for subject in subjects:
             async with self._acquire() as conn:
                 known, seen = await self._known(conn, subject, to_erase=True)
-            if seen is None and made is None:  # another worker, or the same person elsewhere, was a moment earlier
-                continue
-            last = subject == subjects[-1]
-            names += known.all_pseudonyms
-            job = Erasing(tuple(names), made.request_id if made and last else None, today)
-            effects: list[Effect] = []
-            if made and last:
-                effects.append(store.open_request(made.request_id, None, "erasure", made.status, made.expected_by))
-                effects += kept
-            outcome = await self._journaled(self._erasure(known, seen, job, effects), subject, today)
-            if isinstance(outcome, StaleSubject | KeyTaken):
-                return False
-            if not isinstance(outcome, int):
-                raise outcome
+            if seen is not None or made is not None:  # else another worker, or the same person, was a moment earlier
+                people.append((known, seen))
+        if not people:
+            return True
+        names = tuple(name for known, _ in people for name in known.all_pseudonyms)
+        effects = [delivery.enqueue("erase", Erasing(names, made.request_id if made else None, today))]
+        if made:
+            effects.append(store.open_request(made.request_id, None, "erasure", made.status, made.expected_by))
+        outcome = await self._journaled(
+            self._erasure(people, [*effects, *kept]), [each.subject for each, _ in people], today
+        )
+        if isinstance(outcome, StaleSubject | KeyTaken):
+            return False
+        if not isinstance(outcome, int):
+            raise outcome
         return True
 
-    async def _journaled(self, entry: Entry, subject: SubjectId, today: date) -> int | Failure:
+    async def _journaled(self, entry: Entry, subjects: Sequence[SubjectId], today: date) -> int | Failure:
         """Append an erasure between its lines in the journal; one that may have happened stays begun."""
-        await asyncio.to_thread(self.journal.write, subject, Mark.BEGUN, today)
+        for subject in subjects:
+            await asyncio.to_thread(self.journal.write, subject, Mark.BEGUN, today)
         outcome = (await self._append([entry]))[0]
         if not isinstance(outcome, OutcomeUnknown):
             mark = Mark.DONE if isinstance(outcome, int) else Mark.VOID
-            with suppress(Unavailable):  # what was begun is erased again where it is found, which is right as well
-                await asyncio.to_thread(self.journal.write, subject, mark, today)
+            for subject in subjects:
+                with suppress(Unavailable):  # then it stays begun, which is told apart where a backup brings it back
+                    await asyncio.to_thread(self.journal.write, subject, mark, today)
         return outcome
-
-    async def finish(self, subject: SubjectId, today: date) -> None:
-        """Erase somebody whose erasure was begun and never confirmed."""
-        await self._erase([subject], None, today)
 
     async def again(self, subject: SubjectId, today: date) -> Entry:
         """Return the entry that erases somebody whom a backup brought back; the journal has them already."""
         async with self._acquire() as conn:
             known, _ = await self._known(conn, subject, to_erase=True)
-        return self._erasure(known, ANY_SEEN, Erasing(known.all_pseudonyms, None, today), ())
+        job = delivery.enqueue("erase", Erasing(known.all_pseudonyms, None, today))
+        return self._erasure([(known, ANY_SEEN)], [job])
 
-    def _erasure(self, known: Known, seen: Seen, job: Erasing, effects: Sequence[Effect]) -> Entry:
-        destroyed = [effect for holder in self.holders for effect in holder.destroy(known.subject)]
+    def _erasure(self, people: Sequence[tuple[Known, Seen]], effects: Sequence[Effect]) -> Entry:
+        *others, (last, seen) = people
+        known = [each for each, _ in people]
+        destroyed = [effect for each in known for holder in self.holders for effect in holder.destroy(each.subject)]
         return msgspec.structs.replace(
             self._entry(),
-            subject=known.subject,
+            subject=last.subject,
             seen=seen,
+            also_seen=tuple((each.subject, each_seen) for each, each_seen in others),
             erases=True,
-            effects=(*destroyed, delivery.enqueue("erase", job), *effects),
-            closing=tuple((name, vault.delete_all_uses([name])) for name in known.all_pseudonyms),
+            effects=(*destroyed, *effects),
+            closing=tuple((name, vault.delete_all_uses([name])) for each in known for name in each.all_pseudonyms),
         )
 
     def _entry(self) -> Entry:

@@ -64,8 +64,8 @@ async def returned(acquire: Acquire, journal: Journal) -> Returned:
 async def recall(acquire: Acquire, desk: RightsDesk) -> str | None:
     """Before anybody is served: freeze a database that holds somebody who was erased, and return why it is frozen.
 
-    An erasure that was begun and never confirmed is finished here: it was asked for, and nobody was told that it
-    failed. Raises GuardRefused for a damaged journal.
+    Whose erasure was only begun is let be: it was never acknowledged (what is, is marked as done before), another
+    worker may be at it now, and the same Idempotency-Key asks for it again. Raises GuardRefused for a damaged journal.
     """
     async with acquire() as conn:
         row = await store.compared().first(conn)
@@ -77,8 +77,6 @@ async def recall(acquire: Acquire, desk: RightsDesk) -> str | None:
         async with acquire() as conn:
             await freeze(CAME_BACK).run(conn)
         return CAME_BACK
-    for subject in back.begun:
-        await desk.finish(subject, row.today)
     async with acquire() as conn:
         await store.note_compared(back.lines).run(conn)
     return None

@@ -10,9 +10,10 @@ import logging
 import sys
 import time
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
@@ -41,13 +42,13 @@ _encoder = msgspec.json.Encoder(enc_hook=lambda value: type(value).__name__)
 def install(stream: BinaryIO | None = None, level: int = logging.INFO) -> None:
     """Send all that is logged in this process, by us or by libraries, through the allow-list to `stream` (stderr)."""
     out = sys.stderr.buffer if stream is None else stream
+    lossy = Lossy(out)
     structlog.configure(
         processors=[only_allowed, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(out),
-        cache_logger_on_first_use=stream is None,
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", lossy)),
     )
-    handler = ReducingHandler(out)
+    handler = ReducingHandler(lossy)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # its own complaint would print the arguments
@@ -84,10 +85,28 @@ def describe(error: BaseException | None) -> dict[str, str]:
     return {"error": f"{kind.__module__}.{kind.__qualname__}", "where": _place(error.__traceback__)}
 
 
+class Lossy:
+    """Where lines go. One that cannot be written, to a full disk or a closed pipe, is lost: nobody fails for it."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, line: bytes) -> int:
+        """Write what can be written."""
+        with suppress(OSError, ValueError):
+            self._out.write(line)
+        return len(line)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with suppress(OSError, ValueError):
+            self._out.flush()
+
+
 class ReducingHandler(logging.Handler):
     """Writes lines of the standard library's loggers, those of libraries without their words."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: Lossy) -> None:
         super().__init__()
         self._out = out
 

@@ -13,7 +13,7 @@ from ecrm_privacy.cli import main
 from ecrm_privacy.config import Config
 from ecrm_privacy.processes import database, prepare
 from ecrm_privacy.vault.keyring import Keyring
-from tests.houses import ORIGIN, SITE_KEY, Browser, Opened
+from tests.houses import ORIGIN, SITE_KEY, Browser, Opened, logged
 
 T = TypeVar("T")
 
@@ -41,7 +41,8 @@ class Service:
 
     def ecrm(self, *arguments: str) -> int:
         """Give a command."""
-        return main([*arguments, "--data-dir", str(self.folder)])
+        with logged():  # the whole program sends its log elsewhere; afterwards it is ours again
+            return main([*arguments, "--data-dir", str(self.folder)])
 
     def back_up(self) -> Path:
         """Copy what the database wrote, as a backup of the disk would."""

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from ecrm_privacy.app import site_signals
-from ecrm_privacy.consent.desk import Where
+from ecrm_privacy.consent.desk import Where, hash_token
 from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.vocabulary import Category
-from tests.houses import Opened, everything, idempotent, logged
+from tests.houses import SESSION, Opened, everything, idempotent, logged
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +119,28 @@ async def test_nothing_personal_is_logged(opened: Opened, number: str) -> None:
     assert text.count('"event":"request"') >= 6 and "left_out" not in text
     for secret in (number, "Ottilie", "ottilie@example.com", receipt_id, request_id, key, cookies[-1]):
         assert secret not in text
+
+
+async def test_a_browser_and_its_account_are_erased_together_or_not_at_all(opened: Opened, number: str) -> None:
+    """One entry ends both; while nothing can be written, the request is refused and both are as they were."""
+    browser = opened.browser()
+    await browser.answer({"remember": "given"})
+    await browser.sign_in(number)
+    await browser.answer({"personalize": "given"})
+    allowed = await browser.allowed()
+    journal = opened.house.rights.journal
+    before = journal.read()
+    async with opened.as_admin() as admin:
+        people = await admin.fetchval(
+            "select array[browser, account] from ecrm.session where token_hash = $1",
+            hash_token(browser.cookies[SESSION]),
+        )
+        await admin.execute("alter table ecrm.job add constraint never check (kind <> 'erase') not valid")
+        assert (await browser.ask("erasure")).status_code >= 400
+        await admin.execute("alter table ecrm.job drop constraint never")
+        assert await browser.allowed() == allowed
+        assert (await browser.ask("erasure")).status_code == 201
+        left = "select count(*) from ecrm.subject_state where subject = any($1)"
+        assert len(people) == 2 and await admin.fetchval(left, people) == 0
+    after = journal.read()
+    assert (len(after.done - before.done), after.begun) == (2, before.begun)

@@ -23,6 +23,7 @@ from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.limits import Buckets, Rates
 from ecrm_privacy.web.problems import handle
 from tests.house import source
+from tests.houses import logged
 from tests.unit.web.asgi import Client
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs/reference/logs.md"
@@ -240,3 +241,11 @@ def test_every_line_of_the_source_keeps_to_the_list() -> None:
         if keyword.arg not in {*logs.FIELDS, "exc_info", None}
     ]
     assert wrong == []
+
+
+def test_a_log_that_cannot_be_written_fails_nobody() -> None:
+    """A closed pipe or a full disk loses lines; who logs goes on, by our loggers and by the library's."""
+    with logged() as log:
+        log.close()
+        structlog.get_logger("ecrm_privacy.web").warning("request_failed", status=503)
+        logging.getLogger("ecrm_privacy.ledger.writer").warning("ledger turn failed")
