@@ -23,7 +23,11 @@ from ecrm_privacy.ledger.record import Entry, LeafType, leaf
 WRITER = Path(room.__file__)
 AT_ONCE = frozenset({"is_closed", "terminate", "add_log_listener"})
 """What the writer calls without waiting."""
-ELSEWHERE = {"self._wake.wait()": "until there is work", "call.future": "of a caller", "self._task": "of who stops it"}
+ELSEWHERE = {
+    "self._wake.wait()": "until there is work",
+    "asyncio.shield(call.future)": "of a caller",
+    "self._task": "of who stops it",
+}
 """Awaits of the writer that no statement stands behind."""
 
 OF_THE_DRIVER = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
