@@ -118,7 +118,7 @@ def what_was_shown_is_kept(book: Book, facts: Facts, _names: Callable[[str], byt
     public = max((shown.tree_size for shown in book.shown if shown.where == "public"), default=0)
     if facts.report.published < public:
         yield f"the log publishes {facts.report.published}, and somebody was shown {public}"
-    if not max(roots, default=0) <= facts.guarded <= facts.tree_size or facts.report.published > facts.guarded:
+    if not max(roots, default=0) <= facts.guarded <= facts.head or facts.report.published > facts.guarded:
         yield (
             f"the guard's file says {facts.guarded}; shown were {max(roots, default=0)}, published are"
             f" {facts.report.published} of {facts.tree_size}"

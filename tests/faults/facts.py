@@ -38,6 +38,8 @@ class Facts(msgspec.Struct, frozen=True):
     erasures_due: int
     jobs_failed: int
     guarded: int
+    head: int
+    """How long the log was after the guard's file was read."""
     """The tree size of the checkpoint in the guard's file."""
 
     @property
@@ -114,6 +116,7 @@ class Bench:
             await conn.fetchval(due),
             await conn.fetchval(failed),
             self.guarded(),
+            await conn.fetchval("select tree_size from ecrm.ledger_head"),  # after the file
         )
 
     async def _methods(self, conn: asyncpg.Connection, first: int) -> dict[int, str]:
