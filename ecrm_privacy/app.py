@@ -115,8 +115,10 @@ def passwords(keyring: Keyring) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_house(config: Config, address: Address, keyring: Keyring) -> AsyncIterator[House]:
-    """Open everything one worker needs, and close it again.
+async def open_house(
+    config: Config, address: Address, keyring: Keyring, instead: enact.Instead | None = None
+) -> AsyncIterator[House]:
+    """Open everything one worker needs, and close it again; `instead` names a policy where that in force is unreadable.
 
     Raises SchemaRefused for a database of another version, PolicyRefused when none is active, DurabilityRefused.
     """
@@ -133,7 +135,7 @@ async def open_house(config: Config, address: Address, keyring: Keyring) -> Asyn
         await publisher.check()
         writer = Writer(partial(logbook.connect_writer, partial(connect, address, HOUSE, secrets[HOUSE]), publisher))
         await writer.start()
-        house = await _furnish(config, keyring, pools, writer, publisher)
+        house = await _furnish(config, keyring, pools, writer, publisher, instead)
         await recall(pools.house.acquire, house.rights)
         await _warm_up(house)
         house.runner.start()
@@ -168,10 +170,12 @@ async def _warm_up(house: House) -> None:
     await house.gate.admit(Caller(), ["permission:order"], site_signals(house))
 
 
-async def _furnish(config: Config, keyring: Keyring, pools: Pools, writer: Writer, publisher: Publisher) -> House:
+async def _furnish(
+    config: Config, keyring: Keyring, pools: Pools, writer: Writer, publisher: Publisher, instead: enact.Instead | None
+) -> House:
     read, acquire = partial(_briefly, pools.house), pools.house.acquire
     shelf = Shelf(partial(_documents, read))
-    bundle = await enact.active(acquire, writer.append, shelf, config)
+    bundle = await enact.active(acquire, writer.append, shelf, config, instead)
     indexes = BlindIndexes(keyring)
     coalescer: Coalescer[Ask, list[AdmitRow]] = Coalescer(pools.gate, look)
     gate = Gate(coalescer.ask, keyring, shelf.bundle)

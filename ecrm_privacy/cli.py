@@ -5,9 +5,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ecrm_privacy import __version__, demo, verbs, verbs_history, verbs_ledger, verbs_shard, verbs_witness
+from ecrm_privacy import (
+    __version__,
+    demo,
+    verbs,
+    verbs_history,
+    verbs_ledger,
+    verbs_policy,
+    verbs_shard,
+    verbs_witness,
+)  # fmt: skip
 from ecrm_privacy.config import Config, read_config
 from ecrm_privacy.errors import Failure, StartRefused
+from ecrm_privacy.vocabulary import ConsentStatus
 from ecrm_privacy.web.logs import install
 
 Verb = Callable[[Config, argparse.Namespace], int]
@@ -57,14 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     one = verb("migrate", verbs.migrate, "bring the database to this version", "ecrm migrate --dry-run")
     one.add_argument("--dry-run", action="store_true", help="list what would be done")
 
-    policy = group("policy", "what we promise: check it, compare it, put it in force")
-    for name, run, text in (
-        ("check", verbs.policy_check, "read the documents and name every problem"),
-        ("diff", verbs.policy_diff, "what would change, and who would be asked again"),
-        ("activate", verbs.policy_activate, "put the documents in force"),
-    ):
-        one = verb(name, run, text, f"ecrm policy {name} policies", policy)
-        one.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
+    _policy(verb, group("policy", "what we promise: check it, compare it, put it in force, explain it"))
 
     ledger = group("ledger", "the log of what people said")
     _ledger(verb, ledger)
@@ -102,6 +105,39 @@ def _parser() -> argparse.ArgumentParser:
     one = verb("bench", verbs.bench, "the benchmarks, each beside its own limit", "ecrm bench seal")
     one.add_argument("name", nargs="?", help="one benchmark; default: all")
     return parser
+
+
+def _policy(verb: Callable[..., argparse.ArgumentParser], policy: object) -> None:
+    """Add the verbs about the policy."""
+    check, compare, activate = verbs_policy.policy_check, verbs_policy.policy_diff, verbs_policy.policy_activate
+    one = verb(
+        "check", check, "name every problem, and what a lawyer would ask about", "ecrm policy check policies", policy
+    )
+    one.add_argument("--verbose", action="store_true", help="show where each law is read, too")
+    two = verb("diff", compare, "what would change, and who would be asked again", "ecrm policy diff policies", policy)
+    two.add_argument("--json", action="store_true", help="for programs")
+    put = verb("activate", activate, "put the documents in force", "ecrm policy activate policies --dry-run", policy)
+    put.add_argument("--yes", action="store_true", help="do not ask at the terminal")
+    put.add_argument("--dry-run", action="store_true", help="say what would be done, change nothing")
+    put.add_argument("--despite-problems", action="store_true", help="although `ecrm policy check` finds problems")
+    for each in (one, two, put):
+        each.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
+
+    one = verb("explain", verbs_policy.policy_explain, "one decision in a sentence; without a purpose all of them",
+               "ecrm policy explain personalize --region us-ca --status refused", policy)  # fmt: skip
+    one.add_argument("purpose", nargs="?", help="default: every rule, as Markdown")
+    within = one.add_mutually_exclusive_group()
+    within.add_argument("--channel", help="a channel of the purpose")
+    within.add_argument("--recipient", help="a recipient of the purpose")
+    under = one.add_mutually_exclusive_group()
+    under.add_argument("--regime", help="default: that of the first site")
+    under.add_argument("--region", help="a country or a part of one, such as us-ca: its regime")
+    one.add_argument("--status", choices=[*map(str, ConsentStatus)], default="unknown", help="what was said")
+    one.add_argument("--stale", action="store_true", help="to a notice that has changed materially since")
+    one.add_argument("--restricted", action="store_true", help="processing is restricted")
+    one.add_argument("--under-age", action="store_true", help="the person is below the age of consent")
+    one.add_argument("--gpc", action="store_true", help="Global Privacy Control is sent")
+    one.add_argument("--documents", type=Path, metavar="DIR", help="default: the configured documents")
 
 
 def _ledger(verb: Callable[..., argparse.ArgumentParser], ledger: object) -> None:

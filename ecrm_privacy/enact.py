@@ -7,7 +7,7 @@ from secrets import token_bytes
 
 from ecrm_privacy import shipped
 from ecrm_privacy.config import Config
-from ecrm_privacy.errors import Failure, PolicyRefused
+from ecrm_privacy.errors import Failure, PolicyRefused, PolicyUnreadable
 from ecrm_privacy.ledger.record import Entry, LeafType, commitment, leaf
 from ecrm_privacy.policy import acts
 from ecrm_privacy.policy import store as policy_store
@@ -19,6 +19,8 @@ from ecrm_privacy.sql import Conn
 
 Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
 Append = Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]]
+Instead = Callable[[str], Bundle]
+"""Is told why the policy in force cannot be read, and returns the one to put in force instead, or raises."""
 
 
 def read_policy(config: Config) -> Bundle:
@@ -26,14 +28,28 @@ def read_policy(config: Config) -> Bundle:
     return load(config.policies or shipped.policies())
 
 
-async def active(acquire: Acquire, append: Append, shelf: Shelf, config: Config) -> Bundle:
-    """Return the active bundle; a database without any gets the configured documents."""
+async def active(
+    acquire: Acquire, append: Append, shelf: Shelf, config: Config, instead: Instead | None = None
+) -> Bundle:
+    """Return the active bundle; a database without any gets the configured documents.
+
+    Raises PolicyRefused, which says what to do, when this program cannot read it and nobody names another.
+    """
     async with acquire() as conn:
         row = await policy_store.active_hash().first(conn)
     if row is None:
         await activate(acquire, append, read_policy(config))
         return await active(acquire, append, shelf, config)
-    return await shelf.bundle(row.bundle)
+    try:
+        return await shelf.bundle(row.bundle)
+    except PolicyUnreadable as unreadable:
+        if instead is None:
+            raise PolicyRefused(
+                f"{unreadable}: put documents in force that it reads, with `ecrm policy activate DIR`"
+            ) from unreadable
+        bundle = instead(str(unreadable))
+        await activate(acquire, append, bundle)
+        return await shelf.bundle(bundle.hash)
 
 
 async def activate(acquire: Acquire, append: Append, bundle: Bundle) -> int:

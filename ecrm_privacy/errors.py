@@ -10,6 +10,7 @@ Failure
 │   └── SubjectErased    the subject is being erased
 ├── Unavailable          try again: overload, database away
 │   ├── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
+│   ├── PolicyUnreadable a policy that was put in force is stored in a form that this program does not read
 │   └── LogFrozen        the log takes no entries, and nothing personal is opened, until an operator decides
 ├── StartRefused         the service will not start; the message says what to do
 │   ├── KeyFileRefused  SchemaRefused  DurabilityRefused  PolicyRefused  GuardRefused
@@ -73,6 +74,14 @@ class Unavailable(Failure):
 
 class OutcomeUnknown(Unavailable):
     """The commit of a write was not confirmed; repeat it with the same Idempotency-Key."""
+
+
+class PolicyUnreadable(Unavailable):
+    """A policy that was put in force is stored in a form that this program does not read; an operator must activate one
+    that it does.
+    """
+
+    retry_after_s = 60
 
 
 class LogFrozen(Unavailable):

@@ -8,9 +8,8 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ecrm_privacy import shipped
@@ -19,17 +18,15 @@ from ecrm_privacy.config import Config
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
 from ecrm_privacy.consent.profile import Profile
-from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.enact import activate, read_policy
+from ecrm_privacy.enact import Instead, activate, read_policy
 from ecrm_privacy.errors import Failure, KeyFileRefused, LogFrozen, StartRefused, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
 from ecrm_privacy.logbook import guard, signer
-from ecrm_privacy.policy.diff import diff
-from ecrm_privacy.policy.load import load
+from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.store import active_hash
 from ecrm_privacy.processes import database, serve
 from ecrm_privacy.vault import aead
@@ -75,12 +72,14 @@ def reach(config: Config, keyring: Keyring) -> Iterator[Address]:
         yield address
 
 
-def in_house(config: Config, act: Callable[[House], Awaitable[T]]) -> T:
-    """Open the house, do one thing in it, close it."""
+def in_house(config: Config, act: Callable[[House], Awaitable[T]], instead: Instead | None = None) -> T:
+    """Open the house, do one thing in it, close it; `instead` names the policy to take when the one in force cannot be
+    read.
+    """
     keyring = load_keyring(config)
 
     async def run(address: Address) -> T:
-        async with open_house(config, address, keyring) as house:
+        async with open_house(config, address, keyring, instead) as house:
             return await act(house)
 
     with reach(config, keyring) as address:
@@ -108,49 +107,7 @@ def migrate(config: Config, given: Namespace) -> int:
     return 0
 
 
-# policy ---------------------------------------------------------------------------------------------------------------
-
-
-def policy_check(config: Config, given: Namespace) -> int:
-    """`ecrm policy check`."""
-    bundle = load(given.folder) if given.folder else read_policy(config)
-    say(f"sound: {len(bundle.purposes)} purposes, {len(bundle.notices)} notices, bundle {bundle.hash.hex()[:16]}")
-    return 0
-
-
-def policy_diff(config: Config, given: Namespace) -> int:
-    """`ecrm policy diff`: the documents beside the active bundle."""
-    new = load(given.folder) if given.folder else read_policy(config)
-
-    async def compare(house: House) -> int:
-        found = diff(house.hallway.bundle, new)
-        for word, lines in (("material", found.material), ("editorial", found.editorial)):
-            for line in lines:
-                say(f"{word}: {msgspec.json.encode(line).decode()}")
-        say("asked again:", ", ".join(found.ask_again) or "nobody")
-        return 0
-
-    return in_house(config, compare)
-
-
-def policy_activate(config: Config, given: Namespace) -> int:
-    """`ecrm policy activate`."""
-    new = load(given.folder) if given.folder else read_policy(config)
-
-    async def put(house: House) -> int:
-        unasked = diff(house.hallway.bundle, new).unasked
-        if unasked:
-            say("refused: these purposes were widened and no notice asks again:", ", ".join(unasked))
-            return 1
-        index = await put_in_force(house, new)
-        say("in force already" if index is None else f"in force, as entry {index} of the log")
-        say(f"what history may serve changed for {await Reconciler(house.desk).everybody()} people")
-        return 0
-
-    return in_house(config, put)
-
-
-async def put_in_force(house: House, bundle: Any) -> int | None:
+async def put_in_force(house: House, bundle: Bundle) -> int | None:
     """Activate `bundle` unless it is active; returns the leaf index of the act."""
     async with house.pools.house.acquire() as conn:
         active = await active_hash().first(conn)

@@ -26,6 +26,7 @@ from ecrm_privacy.config import Config
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import rights_on
 from ecrm_privacy.database.postgres import ADMIN_ROLE
+from ecrm_privacy.enact import Instead
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.web import logs
 from tests.conftest import ADMIN_PASSWORD, PASSWORDS, TEMPLATE, Cluster, Database
@@ -113,7 +114,12 @@ class Opened(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def open_for_test(
-    database: Database, folder: Path, keyring: Keyring | None = None, **settings: Any
+    database: Database,
+    folder: Path,
+    keyring: Keyring | None = None,
+    *,
+    instead: Instead | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Opened]:
     """Open a house on `database`, with its key files in `folder`; two may share a database and a keyring."""
     keys = folder / "keys"
@@ -121,7 +127,7 @@ async def open_for_test(
     (keys / "demo-site.key").write_bytes(SITE_KEY)
     config = Config(data_dir=folder, **{"plugins": (), **settings})
     address: Address = database.address
-    async with open_house(config, address, keyring or ClusterKeyring(secrets.token_bytes(32))) as house:
+    async with open_house(config, address, keyring or ClusterKeyring(secrets.token_bytes(32)), instead) as house:
         await _warm(house)
         yield Opened(house, build_app(house), address)
 

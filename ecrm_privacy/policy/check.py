@@ -118,6 +118,18 @@ def _categories(bundle: Bundle, names: Names) -> Iterator[str]:
 def _jurisdictions(bundle: Bundle, names: Names) -> Iterator[str]:
     if DEFAULT_REGION not in names["jurisdictions"]:
         yield f"jurisdictions/{DEFAULT_REGION}.toml: missing: every other region falls back to it"
+    owner: dict[str, str] = {}
+    for name, law in sorted(bundle.jurisdictions.items()):
+        file = f"jurisdictions/{name}.toml:"
+        yield from _twice(f"{file} covers", law.covers)
+        for place, region in enumerate(law.covers):
+            if region in names["jurisdictions"]:
+                yield f"{file} covers[{place}]: '{region}' has a document of its own"
+            elif owner.setdefault(region, name) != name:
+                yield f"{file} covers[{place}]: '{region}' is covered by jurisdictions/{owner[region]}.toml"
+        for region in law.ages:
+            if region not in law.covers:
+                yield f"{file} ages.{region}: this document does not cover '{region}'"
 
 
 def _slots(bundle: Bundle, names: Names) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """What changes between two bundles, and who must be asked again.
 
-*Material* is what widens what a yes covers, or what the law behind it says: more data, more recipients, longer keeping,
-another ground. Everything else is *editorial*: wording, order, and whatever only narrows. Whether a new wording
-changes the meaning is for its author to judge, and to say with `asks_again` in a new version of the notice.
+*Material* is what widens what a yes covers, or what the law behind it says: more data, more recipients, another country
+for it, longer keeping, another ground. Everything else is *editorial*: wording, order, and whatever only narrows.
+Whether a new wording changes the meaning is for its author to judge, and to say with `asks_again` in a new version of
+the notice.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ecrm_privacy.policy.documents import Bundle, Document
-from ecrm_privacy.vocabulary import LegalBasis, Purpose
+from ecrm_privacy.vocabulary import LegalBasis, NoticeVersion, Purpose, Regime
 
 
 class Difference(msgspec.Struct, frozen=True, order=True):
@@ -29,13 +30,16 @@ class Diff(msgspec.Struct, frozen=True):
     new.
 
     `unasked`: purposes on consent that were widened although no notice asks again; `ecrm policy activate` refuses
-    these.
+    these. `ending`: the answers that stop counting, by purpose and notice. `gone`: regimes that no jurisdiction has any
+    more; whoever lives under one in the ledger is closed everywhere until they are known under another.
     """
 
     material: tuple[Difference, ...]
     editorial: tuple[Difference, ...]
     ask_again: tuple[Purpose, ...]
     unasked: tuple[Purpose, ...]
+    ending: tuple[tuple[Purpose, NoticeVersion], ...] = ()
+    gone: tuple[Regime, ...] = ()
 
 
 def _gains(old: Any, new: Any) -> bool:
@@ -50,8 +54,17 @@ def _grows(old: int, new: int) -> bool:
     return new > old
 
 
+def _shrinks(old: int, new: int) -> bool:
+    return new < old
+
+
 def _differs(old: Any, new: Any) -> bool:
     return bool(old != new)
+
+
+def _moves(old: str, new: str) -> bool:
+    """Whether data goes elsewhere, or on another ground; saying it for the first time moves nothing."""
+    return bool(old and old != new)
 
 
 def _kept_longer(old: Any, new: Any) -> bool:
@@ -68,12 +81,21 @@ WIDENS: Mapping[tuple[str, str], Callable[[Any, Any], bool]] = {
     ("purposes", "own_yes"): _loses,
     ("purposes", "opt_out"): _gains,
     ("purposes", "opt_out_signal"): _loses,
+    ("purposes", "explicit"): _shrinks,
+    ("purposes", "soft_opt_in"): _grows,
     ("categories", "kept_under"): _differs,
     ("categories", "retention"): _kept_longer,
     ("categories", "special"): _differs,
-    ("channels", "double_opt_in"): lambda old, new: bool(old and not new),
+    ("recipients", "country"): _moves,
+    ("recipients", "transfer"): _moves,
+    ("channels", "double_opt_in"): _shrinks,
     ("jurisdictions", "regime"): _differs,
-    ("jurisdictions", "age_of_consent_years"): lambda old, new: bool(new < old),
+    ("jurisdictions", "covers"): _differs,
+    ("jurisdictions", "age_of_consent_years"): _shrinks,
+    ("jurisdictions", "ages"): _differs,
+    ("jurisdictions", "asks_first"): _shrinks,
+    ("jurisdictions", "signal_binds"): _shrinks,
+    ("jurisdictions", "special_needs_yes"): _shrinks,
     ("sites", "jurisdiction"): _differs,
     ("sites", "controller"): _differs,
     ("notices", "asks_again"): _gains,
@@ -92,10 +114,17 @@ def diff(old: Bundle, new: Bundle) -> Diff:
         for name in sorted({*before, *after}):
             for difference, widens in _documents(old, new, section, name, before.get(name), after.get(name)):
                 (material if widens else editorial).append(difference)
-    asked = tuple(purpose for purpose in sorted(new.purposes) if _stops_counting(old, new, purpose))
+    ending = tuple(
+        (purpose, shown)
+        for purpose in sorted(new.purposes)
+        for shown in sorted(old.notices)
+        if old.still_good(purpose, shown) and not new.still_good(purpose, shown)
+    )
+    asked = tuple(sorted({purpose for purpose, _ in ending}))
     widened = {purpose for difference in material for purpose in difference.purposes}
     unasked = tuple(sorted(purpose for purpose in widened if purpose not in asked and _has_yes(old, new, purpose)))
-    return Diff(tuple(material), tuple(editorial), asked, unasked)
+    gone = tuple(sorted(set(old.regimes) - set(new.regimes)))
+    return Diff(tuple(material), tuple(editorial), asked, unasked, ending, gone)
 
 
 def _documents(
@@ -129,15 +158,11 @@ def _concerned(new: Bundle, section: str, name: str, was: Any, now: Any) -> tupl
         return (Purpose(name),)
     if section == "categories":
         return tuple(purpose for purpose, document in new.purposes.items() if name in document.categories)
-    if section == "channels":
-        return tuple(purpose for purpose, document in new.purposes.items() if name in document.channels)
+    if section in ("channels", "recipients"):
+        return tuple(purpose for purpose, document in new.purposes.items() if name in getattr(document, section))
     if section == "notices":
         return tuple(purpose for purpose in now if purpose not in was)
     return ()
-
-
-def _stops_counting(old: Bundle, new: Bundle, purpose: Purpose) -> bool:
-    return any(old.still_good(purpose, shown) and not new.still_good(purpose, shown) for shown in old.notices)
 
 
 def _has_yes(old: Bundle, new: Bundle, purpose: Purpose) -> bool:

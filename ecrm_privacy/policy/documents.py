@@ -28,6 +28,26 @@ Locale = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[A-Z][A-Za-z]{1,3})?
 Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.\-]+(:[0-9]{1,5})?\Z")]
 Domain = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9\-]+\.)*[a-z0-9\-]*\Z")]
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]+\Z")]
+Country = Annotated[str, msgspec.Meta(pattern=r"^([a-z]{2})?\Z")]
+"""ISO 3166-1 alpha-2, in small letters; '' where none is named."""
+Region = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[a-z0-9]{1,3})?\Z")]
+"""A country, or a part of one (ISO 3166-2), in small letters: `us`, `us-ca`."""
+Years = Annotated[int, msgspec.Meta(ge=0, le=21)]
+Of = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{12})?\Z")]
+"""What a translation was made from: `translation.hash_of` the text in the policy's first language."""
+WebAddress = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s]+\Z", max_length=300)]
+TransferGround = Literal[
+    "",
+    "adequacy",
+    "standard_clauses",
+    "binding_rules",
+    "code_of_conduct",
+    "certification",
+    "explicit_consent",
+    "contract",
+    "legal_claims",
+]
+"""On what ground data may leave the European Economic Area (GDPR 45, 46(2)(b) to (f), 49(1)(a), (b), (e))."""
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,20 +56,34 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     name: str
 
 
-class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a legal fact stands: the law, the article or section, and an address at which it can be read."""
+
+    law: Words
+    article: Words
+    address: WebAddress
+
+
+class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Words for people in one locale; `of` says which text a translation was made from (`translation`)."""
+
+    of: Of = ""
+
+
+class Named(Text, frozen=True, kw_only=True):
     """The name of a channel, in one locale."""
 
     name: Words
 
 
-class Described(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Described(Text, frozen=True, kw_only=True):
     """The name of a category or a recipient and one sentence about it, in one locale."""
 
     name: Words
     text: Words
 
 
-class PurposeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PurposeText(Text, frozen=True, kw_only=True):
     """A purpose in words: what is done, what it is good for to the person, how long data is kept (GDPR 13)."""
 
     name: Words
@@ -58,7 +92,7 @@ class PurposeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: Words
 
 
-class NoticeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NoticeText(Text, frozen=True, kw_only=True):
     """A notice in words: a title, at most three short lines, its buttons, and what is said to a browser with GPC."""
 
     title: Words
@@ -76,7 +110,9 @@ class PurposeDocument(Document, frozen=True, kw_only=True):
     `bit` is the purpose's place in the choice cookie and is never given to another purpose. A `required` purpose is
     what the service consists of; nobody can object to it. `own_yes` names those of `channels` and `recipients` that
     need a yes of their own. `validity_days` is how long a yes counts (0: no end). `opt_out` names the regimes under
-    which silence permits; `opt_out_signal` those under which Global Privacy Control closes the purpose.
+    which silence permits; `opt_out_signal` those under which Global Privacy Control closes the purpose. `explicit`: its
+    text asks in so many words for the special categories that it covers (GDPR 9(2)(a)). `soft_opt_in`: it writes to
+    customers about things like those they bought, and each message offers a way out (Directive 2002/58/EC, 13(2)).
     """
 
     bit: Bit
@@ -91,6 +127,8 @@ class PurposeDocument(Document, frozen=True, kw_only=True):
     validity_days: Days = 0
     opt_out: tuple[Regime, ...] = ()
     opt_out_signal: tuple[Regime, ...] = ()
+    explicit: bool = False
+    soft_opt_in: bool = False
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,16 +153,25 @@ class CategoryDocument(Document, frozen=True, kw_only=True):
 
 
 class RecipientDocument(Document, frozen=True, kw_only=True):
-    """Someone outside who receives data (GDPR 4(9))."""
+    """Someone outside who receives data (GDPR 4(9)): where, and if that is outside the European Economic Area on what
+    ground, with its `sources` (GDPR 44 to 49).
+    """
 
     texts: dict[Locale, Described]
+    country: Country = ""
+    transfer: TransferGround = ""
+    sources: tuple[Source, ...] = ()
 
 
 class ChannelDocument(Document, frozen=True, kw_only=True):
-    """A way to reach a person; with `double_opt_in` a yes is `requested` until it was confirmed over the channel."""
+    """A way to reach a person; with `double_opt_in` a yes is `requested` until it was confirmed over the channel.
+
+    `electronic` mail (messages of every kind, Directive 2002/58/EC, 2(h)) may not advertise without consent.
+    """
 
     texts: dict[Locale, Named]
     double_opt_in: bool = False
+    electronic: bool = True
 
 
 class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,14 +184,26 @@ class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class JurisdictionDocument(Document, frozen=True, kw_only=True):
     """The law of a region: its regime, the age from which a person's own yes counts, and the deadlines for requests.
 
-    `ask_again_after_days` is how long a banner stays quiet after an answer.
+    `covers` names the countries and parts of countries that have this law and no document of their own; `ages` those
+    among them with another age. `ask_again_after_days` is how long a banner stays quiet after an answer,
+    `validity_days_most` the longest that a yes may count (0: the law says nothing). What the law says of silence, of
+    Global Privacy Control and of special categories stands in `asks_first`, `signal_binds`, `special_needs_yes`; what
+    this policy does about it stands in its purposes, and `review` holds the one against the other. `sources` is where
+    all this is read; a jurisdiction without any is a problem.
     """
 
     regime: Regime
-    age_of_consent_years: Annotated[int, msgspec.Meta(ge=0, le=21)]
+    age_of_consent_years: Years
     answer_within: Period
     extension: Period
     ask_again_after_days: Days
+    covers: tuple[Region, ...] = ()
+    ages: dict[Region, Years] = {}
+    asks_first: bool = True
+    signal_binds: bool = False
+    special_needs_yes: bool = True
+    validity_days_most: Days = 0
+    sources: tuple[Source, ...] = ()
 
 
 class SlotDocument(Document, frozen=True, kw_only=True):
@@ -247,8 +306,24 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(sorted({document.regime for document in self.jurisdictions.values()} | {STRICT}))
 
     def jurisdiction(self, region: str) -> JurisdictionDocument:
-        """The law of `region`, or that of the default region if no document names it."""
-        return self.jurisdictions.get(region) or self.jurisdictions[DEFAULT_REGION]
+        """The law of `region`: of the document with its name, of the one that covers it, the same for the country it is
+        part of (`us-ca`, then `us`), or the default.
+        """
+        while region:
+            if region in self._laws:
+                return self._laws[region]
+            region = region.rpartition("-")[0]
+        return self.jurisdictions[DEFAULT_REGION]
+
+    def age_of_consent(self, region: str) -> int:
+        """From which age, in years, the own yes of somebody in `region` counts (GDPR 8)."""
+        law = self.jurisdiction(region)
+        return law.ages.get(region, law.ages.get(region.partition("-")[0], law.age_of_consent_years))
+
+    @cached_property
+    def _laws(self) -> Mapping[str, JurisdictionDocument]:
+        covered = {region: law for law in self.jurisdictions.values() for region in law.covers}
+        return {**covered, **self.jurisdictions}
 
     def rules(self) -> Iterator[Rule]:
         """Everything that is decided about, purpose by purpose."""

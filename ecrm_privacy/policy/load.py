@@ -65,7 +65,7 @@ def from_documents(documents: bytes) -> Bundle:
     except msgspec.DecodeError as error:
         raise PolicyRefused(f"stored policy: {error}") from error
     if stored.v != FORMAT:
-        raise PolicyRefused(f"stored policy: format {stored.v}, this program reads {FORMAT}; activate the policy again")
+        raise PolicyRefused(f"stored policy: format {stored.v}, this program reads {FORMAT}")
     if canonical(stored.documents) != documents:
         raise PolicyRefused("stored policy: not in canonical form")
     return _build(stored.documents, documents, {}, [])

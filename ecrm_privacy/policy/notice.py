@@ -169,7 +169,8 @@ def _notice_shown(notice: NoticeDocument, locale: str, purposes: tuple[PurposeSh
 
 
 def _hash(notice: NoticeDocument, locale: str, purposes: tuple[PurposeShown, ...]) -> str:
-    return hashlib.sha256(msgspec.json.encode([1, notice.name, locale, notice.texts[locale], purposes])).hexdigest()
+    shown = msgspec.structs.replace(notice.texts[locale], of="")  # says where the words come from, and is not shown
+    return hashlib.sha256(msgspec.json.encode([1, notice.name, locale, shown, purposes])).hexdigest()
 
 
 def _category(bundle: Bundle, category: Category, locale: str) -> CategoryShown:

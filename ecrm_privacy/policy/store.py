@@ -8,6 +8,7 @@ import msgspec
 from ecrm_privacy.policy.compile import Compiled
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.sql import Effect, Query
+from ecrm_privacy.vocabulary import YES, ConsentStatus, NoticeVersion, Purpose, Regime
 
 
 class ActiveBundle(msgspec.Struct, frozen=True):
@@ -20,6 +21,22 @@ class StoredDocuments(msgspec.Struct, frozen=True):
     """The canonical JSON of a bundle."""
 
     documents: bytes
+
+
+class AskedAgain(msgspec.Struct, frozen=True):
+    """How many people a change asks again about a purpose ('' for all purposes together): whose yes stops counting, and
+    who said no and is asked although the time for it has not come.
+    """
+
+    purpose: str
+    yes: int
+    no: int
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """How many people live under regimes that are gone."""
+
+    people: int
 
 
 INSERT_BUNDLE = "insert into ecrm.policy_bundle (bundle, documents) values ($1, $2) on conflict do nothing"
@@ -37,6 +54,7 @@ INSERT_NOTICES = """
 insert into ecrm.notice_current (bundle, purpose, notice, still_good)
 select $1, * from unnest($2::text[], $3::text[], $4::bool[])
 on conflict do nothing"""
+SAID_NO = frozenset({ConsentStatus.REFUSED, ConsentStatus.WITHDRAWN, ConsentStatus.OBJECTED})
 POINT = """
 insert into ecrm.policy_active (one, bundle) values (true, $1)
 on conflict (one) do update set bundle = excluded.bundle"""
@@ -64,6 +82,29 @@ def write_rows(bundle: Bundle, compiled: Compiled) -> tuple[Effect, ...]:
 def point(bundle_hash: bytes) -> Effect:
     """Put the bundle of that hash in force. Fails on its foreign key if its rows were never written."""
     return Effect(POINT, (bundle_hash,))
+
+
+def asked_again(ending: Sequence[tuple[Purpose, NoticeVersion]]) -> Query[AskedAgain]:
+    """How many people answered what stops counting (purpose and notice), by purpose, and '' for all: in one statement.
+
+    These are the operator's own people, counted for the operator before anything happens: small numbers are not hidden.
+    """
+    purposes, notices = [purpose for purpose, _ in ending], [notice for _, notice in ending]
+    return Query(
+        "select coalesce(s.purpose, '') as purpose,"
+        " count(distinct s.subject) filter (where s.status = any($3) and (s.until is null or s.until > now())) as yes,"
+        " count(distinct s.subject) filter (where s.status = any($4)) as no"
+        " from ecrm.consent_status s join unnest($1::text[], $2::text[]) as ending(purpose, notice)"
+        " on ending.purpose = s.purpose and ending.notice = s.notice"
+        " where s.channel = '' and s.recipient = '' group by grouping sets ((s.purpose), ()) order by 1",
+        (purposes, notices, [status.value for status in YES], [status.value for status in SAID_NO]),
+        AskedAgain,
+    )
+
+
+def living_under(gone: Sequence[Regime]) -> Query[Closed]:
+    """How many people live under these regimes."""
+    return Query("select count(*) as people from ecrm.subject_state where regime = any($1)", (list(gone),), Closed)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -7,7 +7,7 @@ from ecrm_privacy.policy.compile import EVERY_CASE
 from ecrm_privacy.policy.decide import Facts, decide
 from ecrm_privacy.policy.documents import STRICT, Bundle
 from ecrm_privacy.vocabulary import YES
-from tests.unit.policy.policies import bundles
+from tests.unit.policy.policies import Tree, bundle, bundles, trees
 
 NARROWER = {"restricted": True, "under_age": True, "gpc": True, "notice_current": False}
 
@@ -33,6 +33,62 @@ def test_strict_is_the_strictest(policy: Bundle) -> None:
             strict = decide(policy, *rule, regime=STRICT, **facts._asdict())
             for regime in policy.regimes:
                 assert not strict.allowed or decide(policy, *rule, regime=regime, **facts._asdict()).allowed
+
+
+def without_silence(policy: Tree) -> None:
+    """Nothing is permitted by silence any more."""
+    for purpose in policy["purposes"].values():
+        purpose["opt_out"] = []
+
+
+def with_the_signal(policy: Tree) -> None:
+    """The signal closes every purpose under every regime."""
+    regimes = sorted({law["regime"] for law in policy["jurisdictions"].values()} - {STRICT})
+    for purpose in policy["purposes"].values():
+        purpose["opt_out_signal"] = regimes
+
+
+def one_by_one(policy: Tree) -> None:
+    """Every channel and every recipient needs a yes of its own."""
+    for purpose in policy["purposes"].values():
+        purpose["own_yes"] = [*purpose.get("channels", []), *purpose.get("recipients", [])]
+
+
+NARROWINGS = {change.__name__: change for change in (without_silence, with_the_signal, one_by_one)}
+
+
+@settings(max_examples=12, deadline=None)
+@given(trees(), st.sampled_from(sorted(NARROWINGS)))
+def test_a_stricter_policy_opens_nothing(policy: Tree, change: str) -> None:
+    """A policy that permits less by silence, hears the signal more, or asks for more yes's allows nothing more."""
+    wide = bundle(policy)
+    NARROWINGS[change](policy)
+    narrow = bundle(policy)
+    for rule in wide.rules():
+        for regime in wide.regimes:
+            for facts in EVERY_CASE:
+                if decide(narrow, *rule, regime=regime, **facts._asdict()).allowed:
+                    assert decide(wide, *rule, regime=regime, **facts._asdict()).allowed
+
+
+@settings(max_examples=12, deadline=None)
+@given(trees(), st.data())
+def test_a_law_more_opens_nothing(policy: Tree, data: st.DataObject) -> None:
+    """Whoever lives under an unknown law gets at most what they got before a further law became known."""
+    known = sorted({law["regime"] for law in policy["jurisdictions"].values()} - {STRICT})
+    one_more = data.draw(st.sampled_from(known)) if known else None
+    before = {**policy, "jurisdictions": {n: w for n, w in policy["jurisdictions"].items() if w["regime"] != one_more}}
+    before["purposes"] = {name: {**purpose} for name, purpose in policy["purposes"].items()}
+    for purpose in before["purposes"].values():
+        for key in ("opt_out", "opt_out_signal"):
+            purpose[key] = [regime for regime in purpose[key] if regime != one_more]
+    before["sites"] = {name: {**site, "jurisdiction": "default"} for name, site in policy["sites"].items()}
+    fewer, more = bundle(before), bundle(policy)
+    alone = len(fewer.regimes) == 1  # with no other law to be stricter than, `strict` is a law of its own
+    for rule in more.rules():
+        for facts in EVERY_CASE:
+            if not alone and decide(more, *rule, regime=STRICT, **facts._asdict()).allowed:
+                assert decide(fewer, *rule, regime=STRICT, **facts._asdict()).allowed
 
 
 @settings(max_examples=40, deadline=None)

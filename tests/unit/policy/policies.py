@@ -31,9 +31,15 @@ def bundle(changed: Tree) -> Bundle:
 @st.composite
 def bundles(draw: st.DrawFn) -> Bundle:
     """The shipped policy with other grounds, regimes, opt-outs, signals and yes's of one's own."""
+    return bundle(draw(trees()))
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Tree:
+    """What `bundles` are made from."""
     drawn = tree()
-    for name in draw(st.sets(st.sampled_from(["eu", "uk", "us-ca"]))):
-        del drawn["jurisdictions"][name]
+    dropped = draw(st.sets(st.sampled_from(sorted({law.regime for law in SHIPPED.jurisdictions.values()} - {STRICT}))))
+    drawn["jurisdictions"] = {name: law for name, law in drawn["jurisdictions"].items() if law["regime"] not in dropped}
     drawn["sites"]["demo"]["jurisdiction"] = draw(st.sampled_from(sorted(drawn["jurisdictions"])))
     regimes = sorted({law["regime"] for law in drawn["jurisdictions"].values()} - {STRICT})
     some_regimes = st.lists(st.sampled_from(regimes), unique=True) if regimes else st.just([])
@@ -48,7 +54,7 @@ def bundles(draw: st.DrawFn) -> Bundle:
             "opt_out": draw(some_regimes) if basis is LegalBasis.CONSENT else [],
             "opt_out_signal": draw(some_regimes),
         }
-    return bundle(drawn)
+    return drawn
 
 
 def _plain(path: Path) -> Any:

@@ -45,7 +45,7 @@ def test_the_shipped_policy_is_sound() -> None:
     assert all(Category("evidence") not in purpose.categories for purpose in SHIPPED.purposes.values())
     assert set(SHIPPED.purposes[Purpose("share")].own_yes) == set(SHIPPED.purposes[Purpose("share")].recipients)
     assert SHIPPED.pages["yours"] == ("greeting", "for-you", "history", "popular")
-    assert SHIPPED.regimes == ("ccpa", "gdpr", "strict", "uk-gdpr")
+    assert SHIPPED.regimes == ("ccpa", "gdpr", "opt-out", "strict", "uk-gdpr")
 
 
 def test_an_unknown_region_has_the_default_law() -> None:
@@ -95,6 +95,31 @@ def test_an_unknown_region_has_the_default_law() -> None:
             "categories/browsing.toml: retention.after_withdrawal_days: longer than at_most_days",
         ),
         ("jurisdictions/default", None, "jurisdictions/default.toml: missing: every other region falls back to it"),
+        ("jurisdictions/us/covers", ["us-ca"], "jurisdictions/us.toml: covers[0]: 'us-ca' has a document of its own"),
+        (
+            "jurisdictions/us/covers",
+            ["de"],
+            "jurisdictions/us.toml: covers[0]: 'de' is covered by jurisdictions/eu.toml",
+        ),
+        ("jurisdictions/us/covers", ["us-a", "us-a"], "jurisdictions/us.toml: covers: 'us-a' stands there twice"),
+        ("jurisdictions/us/covers", ["Texas"], "jurisdictions/us.toml: covers[0]: expected str matching regex"),
+        (
+            "jurisdictions/us/ages",
+            {"us-a": 14},
+            "jurisdictions/us.toml: ages.us-a: this document does not cover 'us-a'",
+        ),
+        (
+            "jurisdictions/us/sources",
+            [{"law": "x"}],
+            "jurisdictions/us.toml: sources[0]: object missing required field",
+        ),
+        ("recipients/ad-network/transfer", "hope", "recipients/ad-network.toml: transfer: invalid enum value 'hope'"),
+        (
+            "recipients/ad-network/country",
+            "Ireland",
+            "recipients/ad-network.toml: country: expected str matching regex",
+        ),
+        ("channels/post/texts/de/of", "x", "channels/post.toml: texts.de.of: expected str matching regex"),
         ("slots/greeting/purpose", "greet", "slots/greeting.toml: purpose: no purpose 'greet'"),
         ("slots/greeting/purpose", None, "slots/greeting.toml: purpose: no purpose ''"),
         (

@@ -1,0 +1,117 @@
+"""Whether refusing is as easy to read as accepting: the words on the buttons of a banner, language by language.
+
+What the page does (same size, same colour weight, same number of clicks) is tested in a browser; what an author writes
+is looked at here. Sources: EDPB Guidelines 03/2022 on deceptive design (stirring, obstructing, left in the dark), the
+report of its Cookie Banner Taskforce of January 2023; CNIL, délibération 2020-092: refusing is as simple as accepting.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ecrm_privacy.policy.documents import Bundle, NoticeDocument, NoticeText
+
+LONGER_MOST = 1.6
+"""How many times as long as the other button's words a button's words may be."""
+WORDS_APART_MOST = 1
+
+
+class Speech(msgspec.Struct, frozen=True):
+    """How one language says yes, no and all; `shames` what makes a no sound wrong, `evades` what is no answer."""
+
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+    all: tuple[str, ...]
+    shames: tuple[str, ...]
+    evades: tuple[str, ...]
+
+
+SPEECH: Mapping[str, Speech] = {
+    "en": Speech(
+        yes=("accept", "allow", "agree", "permit", "yes"),
+        no=("refuse", "reject", "decline", "deny", "disagree", "no", "not", "don't"),
+        all=("all", "everything"),
+        shames=(
+            "thanks, i", "i don't", "i do not", "don't care", "do not care", "hate", "miss", "lose", "worse",
+            "less relevant", "irrelevant", "boring", "limited", "without benefits", "anyway", "unfortunately", "sadly",
+            "prefer not to save", "rather not", "risk",
+        ),
+        evades=("later", "not now", "settings", "options", "more", "manage", "close", "skip", "continue", "maybe"),
+    ),
+    "de": Speech(
+        yes=("akzeptieren", "erlauben", "annehmen", "zustimmen", "zulassen", "einverstanden", "ja"),
+        no=("ablehnen", "verweigern", "verbieten", "untersagen", "widersprechen", "nein", "nicht"),
+        all=("alle", "alles", "allem", "allen"),
+        shames=(
+            "trotzdem", "verzichten", "verzichte", "leider", "schlechter", "eingeschränkt", "verpassen", "verpasse",
+            "egal", "langweilig", "irrelevant", "weniger relevant", "ohne vorteile", "danke, ich", "lieber nicht",
+            "risiko", "nachteile",
+        ),
+        evades=(
+            "später", "jetzt nicht", "einstellungen", "optionen", "mehr", "verwalten", "schließen", "überspringen",
+            "weiter", "fortfahren", "vielleicht",
+        ),
+    ),
+}  # fmt: skip
+"""The languages whose buttons can be read here; in others a person must."""
+
+
+def unequal(bundle: Bundle) -> Iterator[str]:
+    """Buttons by which a no is not as easy as a yes, as "file: key: what"."""
+    for notice, locale, text in _shown(bundle):
+        where = f"notices/{notice.name}.toml: texts.{locale}"
+        yield from (f"{where}.{problem}" for problem in _lengths(text))
+        if speech := SPEECH.get(locale.partition("-")[0]):
+            yield from (f"{where}.{problem}" for problem in _words(text, speech))
+
+
+def unread(bundle: Bundle) -> Iterator[str]:
+    """Buttons in languages that this program cannot read, as "file: key: what"."""
+    for notice, locale, _ in _shown(bundle):
+        if locale.partition("-")[0] not in SPEECH:
+            yield (
+                f"notices/{notice.name}.toml: texts.{locale}.refuse: this program does not read '{locale}': a person"
+                " must see that refusing is as plain as accepting"
+            )
+
+
+def _shown(bundle: Bundle) -> Iterator[tuple[NoticeDocument, str, NoticeText]]:
+    """What is asked now: the newest version of each notice that a site shows."""
+    for name in sorted({site.notice for site in bundle.sites.values()}):
+        notice = bundle.current_notice(name)
+        yield from ((notice, locale, text) for locale, text in sorted(notice.texts.items()))
+
+
+def _lengths(text: NoticeText) -> Iterator[str]:
+    accept, refuse = len(text.accept), len(text.refuse)
+    if max(accept, refuse) > LONGER_MOST * min(accept, refuse):
+        longer = "refuse" if refuse > accept else "accept"
+        yield f"{longer}: much longer than the other button ({accept} and {refuse} characters for accept and refuse)"
+    elif abs(len(text.accept.split()) - len(text.refuse.split())) > WORDS_APART_MOST:
+        yield "refuse: not as many words as accept; say both in the same way"
+    for mark in "!?…":
+        if (mark in text.accept) != (mark in text.refuse):
+            yield f"refuse: one of the two buttons has '{mark}' and the other has not"
+
+
+def _words(text: NoticeText, speech: Speech) -> Iterator[str]:
+    if not _has(text.accept, speech.yes):
+        yield f"accept: does not say yes ({', '.join(speech.yes)})"
+    if not _has(text.refuse, speech.no):
+        yield f"refuse: does not say no ({', '.join(speech.no)})"
+    for word in _found(text.refuse, speech.shames):
+        yield f"refuse: '{word}' makes a no sound wrong"
+    for word in _found(text.refuse, speech.evades):
+        yield f"refuse: '{word}' puts the answer off instead of giving it"
+    if _has(text.accept, speech.all) != _has(text.refuse, speech.all):
+        yield "refuse: one of the two buttons speaks of all and the other does not"
+
+
+def _has(said: str, words: tuple[str, ...]) -> bool:
+    return any(True for _ in _found(said, words))
+
+
+def _found(said: str, words: tuple[str, ...]) -> Iterator[str]:
+    plain = said.casefold().replace("’", "'")
+    return (word for word in words if re.search(rf"\b{re.escape(word)}\b", plain))
