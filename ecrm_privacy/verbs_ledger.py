@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ecrm_privacy.apart import shares_of
 from ecrm_privacy.app import passwords
 from ecrm_privacy.config import Config
 from ecrm_privacy.database.address import Address
@@ -64,7 +65,8 @@ def _verify_here(config: Config) -> int:
             highest = guard(config, keyring).highest()
             with phases() as progress:
                 known = [] if highest is None else [highest]
-                report = await verify(conn, opener(conn, keyring), progress, known, keys)
+                shares = await shares_of(conn, config, address)
+                report = await verify(conn, opener(conn, keyring), progress, known, keys, shares)
             return report, keys[-1].vkey()
         finally:
             await conn.close()

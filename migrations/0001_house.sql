@@ -58,12 +58,13 @@ create table ecrm.ledger_entry (
 create table ecrm.body (                                      -- deletable: the only link between a leaf and a subject
     leaf_index bigint primary key,
     subject uuid,
-    receipt_hash bytea not null unique check (length(receipt_hash) = 32),
+    receipt_hash bytea not null check (length(receipt_hash) = 32),
     sealed bytea not null,
     wrapped_for_receipt bytea not null,
     wrapped_for_subject bytea,
     check ((subject is null) = (wrapped_for_subject is null))
 );
+create index body_of_receipt on ecrm.body using hash (receipt_hash); -- random, so nothing has to hold them apart
 create index body_of_subject on ecrm.body (subject, leaf_index) where subject is not null;
 create table ecrm.statement (                                 -- {payload, open} of our own acts, public
     leaf_index bigint primary key,

@@ -42,7 +42,7 @@ async def _rewrite(conn: Conn, opener: Opener, found: Sequence[Differs]) -> tupl
     await store.lock_head().first(conn)
     subjects = [each.subject for each in found if each.subject is not None]
     written, left = 0, len(found) - len(subjects)
-    for each in [each async for each in Replay(conn, opener, subjects=subjects).differences()]:
+    for each in [each async for each in Replay(conn, opener, among=subjects).differences()]:
         if each.standing is None or each.subject is None:
             left += 1
         else:

@@ -62,6 +62,12 @@ class Published(msgspec.Struct, frozen=True):
     note: str
 
 
+class Count(msgspec.Struct, frozen=True):
+    """How many there are."""
+
+    count: int
+
+
 class Leaf(msgspec.Struct, frozen=True):
     """A leaf, as it is."""
 
@@ -278,6 +284,11 @@ def leaves(first: int, until: int) -> Query[Leaf]:
         (first, until),
         Leaf,
     )
+
+
+def count_bodies() -> Query[Count]:
+    """How many sealed bodies there are."""
+    return Query("select count(*) from ecrm.body", (), Count)
 
 
 def statement(leaf_index: int) -> Query[Statement]:

@@ -8,6 +8,7 @@ import msgspec
 from ecrm_privacy import shipped
 from ecrm_privacy.errors import Failure
 from ecrm_privacy.policy.load import load
+from tests.bench import proofs
 from tests.bench.answers import changes_of, entries, yes_to_everything
 from tests.bench.asking import Expected, ask, request
 from tests.bench.ground import Ground, service
@@ -40,7 +41,7 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
         Line(f"{what}, {scale.long:,} entries", "/s", found[f"{what}, long"], found[f"{what}, short"], "empty log", aim)
         for what, aim in (("answers", "≥ 0.8"), ("checkpoints", ""))
     ]
-    return [Table("over HTTP, as the log grows", lines, NOTES)]
+    return [Table("over HTTP, as the log grows", lines, NOTES), await proofs.of_many(ground, scale)]
 
 
 def _asked(port: int, requests: Iterator[bytes], expected: Expected, scale: Scale) -> Callable[[], Awaitable[float]]:

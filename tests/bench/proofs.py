@@ -14,13 +14,14 @@ import asyncpg
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ecrm_privacy.apart import shares_of
 from ecrm_privacy.app import House, passwords
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.errors import Failure
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.receipt import parse_extra, parse_proof
 from ecrm_privacy.ledger.record import Body, ConsentEvent, Entry, LeafType, commitment, leaf, parse, payload
-from ecrm_privacy.ledger.verify import Opener, SealedBody, verify
+from ecrm_privacy.ledger.verify import Apart, Opener, SealedBody, verify
 from ecrm_privacy.logbook import opener
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault.body import seal_body
@@ -33,7 +34,7 @@ from tests.bench.ground import Ground
 from tests.bench.measure import Line, Scale, Table, interleave
 from tests.bench.people import SIGNALS
 
-DATABASE = "bench_proofs"
+DATABASE, LONG_DATABASE = "bench_proofs", "bench_verify"
 BATCH = 500
 LEAVES = "select leaf_index, leaf, leaf_hash from ecrm.ledger_entry order by leaf_index"
 BODY = "select leaf_index, sealed from ecrm.body where receipt_hash = $1"
@@ -59,14 +60,44 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
         lines += await _verifying(conn, scale, opener(conn, house.keyring))
         lines += await _proving(house, scale, receipts)
         model = await _model(house, receipts[0])
-        for _ in range(0, scale.many, BATCH):
-            people = [_somebody(house.keyring, model) for _ in range(min(BATCH, scale.many))]
-            assert not [each for each in await house.writer.append(people) if isinstance(each, Failure)]
+        await _fill(house, model, scale.many)
         sizes = await _sizes(ground)
         lines += await _verifying(conn, scale, opener(conn, house.keyring))
         lines += await _proving(house, scale, receipts)
         await conn.close()
     return [Table("the log", lines, [*NOTES, f"stored: {sizes}"])]
+
+
+async def of_many(ground: Ground, scale: Scale) -> Table:
+    """Measure a log of many real bodies, checked by one process and by as many as there are processors."""
+    await ground.make(LONG_DATABASE)
+    async with ground.house(LONG_DATABASE) as house:
+        await _fill(house, await _model(house, await _answer(house)), scale.long // 10)
+        await (admin := await ground.admin(LONG_DATABASE)).execute("vacuum analyze")
+        await admin.close()
+        conn = await connect(ground.at(LONG_DATABASE), HOUSE, passwords(ground.keyring)[HOUSE])
+        open_bodies = opener(conn, house.keyring)
+        shares = await shares_of(conn, house.config, ground.at(LONG_DATABASE))
+        sides: dict[str, Callable[[], Awaitable[float]]] = {
+            "alone": _verify(conn, open_bodies), "shares": _verify(conn, open_bodies, shares),
+            "opened": _read_and_open(conn, open_bodies),
+        }  # fmt: skip
+        found = await interleave(sides, scale.rounds)
+        size = await conn.fetchval("select tree_size from ecrm.ledger_head")
+        await conn.close()
+    only = "read bodies and keys, open each, one HMAC, in one process"
+    processes = 1 if shares is None else shares[1]
+    lines = [
+        Line("in one process", "/s", found["alone"], found["opened"], only),
+        Line(f"in {processes} processes", "/s", found["shares"], found["opened"], only, "≥ 25k/s"),
+    ]
+    return Table(f"verified with bodies, of {size:,}", lines, NOTES[:1])
+
+
+async def _fill(house: House, model: ConsentEvent, count: int) -> None:
+    for _ in range(0, count, BATCH):
+        people = [_somebody(house.keyring, model) for _ in range(min(BATCH, count))]
+        assert not [each for each in await house.writer.append(people) if isinstance(each, Failure)]
 
 
 NOTES = (
@@ -143,10 +174,12 @@ def _read_and_open(conn: asyncpg.Connection, open_bodies: Opener) -> Callable[[]
     return measured
 
 
-def _verify(conn: asyncpg.Connection, open_bodies: Opener | None) -> Callable[[], Awaitable[float]]:
+def _verify(
+    conn: asyncpg.Connection, open_bodies: Opener | None, shares: tuple[Apart, int] | None = None
+) -> Callable[[], Awaitable[float]]:
     async def measured() -> float:
         started = time.perf_counter()
-        report = await verify(conn, open_bodies)
+        report = await verify(conn, open_bodies, apart=shares)
         assert report.sound, report.problem
         return report.leaves / (time.perf_counter() - started)
 

@@ -63,6 +63,19 @@ class Differs(NamedTuple):
     standing: Standing | None
 
 
+class Share(msgspec.Struct, frozen=True):
+    """One of `of` shares of all subjects, by their random names, so that shares are alike; counted from 0."""
+
+    number: int = 0
+    of: int = 1
+
+    def bounds(self) -> tuple[UUID, UUID]:
+        """Return the first and the last name of this share."""
+        whole = 1 << 128
+        return UUID(int=whole * self.number // self.of), UUID(int=whole * (self.number + 1) // self.of - 1)
+
+
+EVERYBODY = Share()
 _BODIES = (
     "select b.subject, b.leaf_index, e.leaf, b.receipt_hash, b.sealed, b.wrapped_for_receipt, b.wrapped_for_subject"
     " from ecrm.body b left join ecrm.ledger_entry e using (leaf_index)"
@@ -134,13 +147,16 @@ class _Chunk(NamedTuple):
 
 
 class Replay:
-    """Folds the bodies of everybody, or of some `subjects`, over a connection that is in a transaction."""
+    """Folds the bodies of a share of everybody, or of some subjects, over a connection that is in a transaction.
+
+    What links to nobody is in the first share.
+    """
 
     def __init__(
-        self, conn: Conn, opener: Opener, progress: Progress | None = None, subjects: Sequence[UUID] | None = None
+        self, conn: Conn, opener: Opener, progress: Progress | None = None, among: Share | Sequence[UUID] = EVERYBODY
     ) -> None:
         self.conn, self.opener, self.progress = conn, opener, progress or (lambda _what, _done, _of: None)
-        self.only = subjects
+        self.among = among
         self.payloads, self.lines = Payloads(), Lines()
         self.opened = self.unopened = self.subjects = self.total = 0
 
@@ -148,7 +164,9 @@ class Replay:
         """Give every subject whose rows are not what its bodies say, and every body that is not what its leaf says."""
         await self.conn.execute("set local datestyle = 'ISO'")
         self.total = await self.conn.fetchval("select count(*) from ecrm.body")
-        if self.only is None:
+        if isinstance(self.among, Share):
+            self.total //= self.among.of  # about: what is shown of it is how far it has come
+        if isinstance(self.among, Share) and self.among.number == 0:
             async for found in self._strangers():
                 yield found
         bodies, answers, states = await self._sorted()
@@ -169,17 +187,17 @@ class Replay:
                 await ahead
 
     async def _sorted(self) -> tuple[_Sorted, _Sorted, _Sorted]:
-        some = () if self.only is None else (self.only,)
-        b, w = (
-            ("b.subject is not null", "")
-            if self.only is None
-            else ("b.subject = any($1::uuid[])", "where subject = any($1::uuid[])")
+        which, args = (
+            ("between $1 and $2", self.among.bounds())
+            if isinstance(self.among, Share)
+            else ("= any($1::uuid[])", (self.among,))
         )
-        bodies = f"{_BODIES} where {b} order by b.subject, b.leaf_index"
+        bodies = f"{_BODIES} where b.subject {which} order by b.subject, b.leaf_index"
+        where = f"where subject {which}"
         return (
-            _Sorted(await self.conn.cursor(bodies, *some), BODIES_AT_ONCE),
-            _Sorted(await self.conn.cursor(_ANSWERS.format(where=w), *some)),
-            _Sorted(await self.conn.cursor(_STATES.format(where=w), *some)),
+            _Sorted(await self.conn.cursor(bodies, *args), BODIES_AT_ONCE),
+            _Sorted(await self.conn.cursor(_ANSWERS.format(where=where), *args)),
+            _Sorted(await self.conn.cursor(_STATES.format(where=where), *args)),
         )
 
     async def _strangers(self) -> AsyncIterator[Differs]:

@@ -34,6 +34,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return self.problem is None
 
 
+class Part(msgspec.Struct, frozen=True):
+    """What came of checking one share of the bodies: counts, and what was wrong at the earliest leaf."""
+
+    opened: int = 0
+    unopened: int = 0
+    subjects: int = 0
+    problem: str | None = None
+    leaf_index: int | None = None
+
+
 class Wrong(Exception):
     """The first thing that is wrong, and at which leaf."""
 

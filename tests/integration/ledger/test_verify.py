@@ -1,16 +1,16 @@
 """The verifier finds what somebody with every right in the database changed, and names the leaf."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import asyncpg
 import msgspec
 import pytest
 
-from ecrm_privacy.errors import Tampered
+from ecrm_privacy.errors import Tampered, Unavailable
 from ecrm_privacy.ledger import merkle
 from ecrm_privacy.ledger.checkpoint import Checkpoint
 from ecrm_privacy.ledger.record import StateChange
-from ecrm_privacy.ledger.verify import Opened, SealedBody, verify
+from ecrm_privacy.ledger.verify import Opened, Part, SealedBody, Share, verify, verify_share
 from ecrm_privacy.ledger.writer import Writer
 from tests.integration.ledger.making import (
     GIVEN,
@@ -162,6 +162,53 @@ async def test_tampering_is_found(log: asyncpg.Connection) -> None:
         for table in TABLES:
             await log.execute(f"truncate ecrm.{table}; insert into ecrm.{table} table ecrm.sound_{table}")
     assert (await verify(log, opener)).sound
+
+
+async def test_shares_find_what_one_check_finds(
+    log: asyncpg.Connection, house: asyncpg.Connection, connected: Callable[[str], Awaitable[asyncpg.Connection]]
+) -> None:
+    """Whatever is checked in shares is counted once, and the earliest wrong leaf is named, whose share it is in."""
+    seen: list[Share] = []
+
+    async def apart(snapshot: str, share: Share) -> Part:
+        seen.append(share)
+        return await verify_share(await connected("ecrm_house"), opener, snapshot, share)
+
+    shared = await verify(house, opener, apart=(apart, 4))
+    assert shared == await verify(house, opener) and [share.number for share in seen] == [1, 2, 3]
+    assert Share(0, 4).bounds()[0].int == 0 and Share(3, 4).bounds()[1].int == 2**128 - 1
+    for leaf_index in (3, 7):
+        await log.execute("update ecrm.consent_status set status = 'renewed' where leaf_index = $1", leaf_index)
+    for leaf_index in (3, 7):
+        assert (await verify(house, opener, apart=(apart, 4))).leaf_index == leaf_index
+        await log.execute("update ecrm.consent_status set status = 'given' where leaf_index = $1", leaf_index)
+    assert (await verify(house, opener, apart=(apart, 4))).sound
+
+
+async def test_shares_read_one_snapshot(
+    log: asyncpg.Connection,
+    house: asyncpg.Connection,
+    writer: Writer,
+    connected: Callable[[str], Awaitable[asyncpg.Connection]],
+) -> None:
+    """What is appended between the shares belongs to none of them."""
+
+    async def apart(snapshot: str, share: Share) -> Part:
+        await writer.append([an_entry(a_subject(), [GIVEN]) for _ in range(20)])
+        return await verify_share(await connected("ecrm_house"), opener, snapshot, share)
+
+    assert (await verify(house, opener, apart=(apart, 2))).opened == 8
+    assert (await verify(house, opener, apart=(apart, 2))).opened == 28
+
+
+async def test_a_share_that_fails_fails_the_check(log: asyncpg.Connection, house: asyncpg.Connection) -> None:
+    """Nobody is told that a log is sound of which a share could not be checked."""
+
+    async def apart(_snapshot: str, _share: Share) -> Part:
+        raise Unavailable("killed")
+
+    with pytest.raises(Unavailable):
+        await verify(house, opener, apart=(apart, 2))
 
 
 async def test_a_body_given_to_somebody_else_is_found(log: asyncpg.Connection) -> None:

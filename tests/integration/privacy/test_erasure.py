@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecrm_privacy import apart
+from ecrm_privacy.cli import main
 from ecrm_privacy.consent.desk import hash_token
 from ecrm_privacy.rights.house import house_holders
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
@@ -126,10 +128,16 @@ def test_the_counts_equal_a_rebuild_without_them(shop: Shop, gone: Gone) -> None
     assert (status, "exact" in said) == (0, True), said
 
 
-def test_the_log_is_sound_and_the_saved_receipt_checks_offline(shop: Shop, gone: Gone, tmp_path: Path) -> None:
+def test_the_log_is_sound_and_the_saved_receipt_checks_offline(
+    shop: Shop, gone: Gone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The erased entry stays, and the person's own copy proves what they said without the service."""
     status, said = ecrm("ledger", "verify", "--data-dir", shop.config.data_dir)
     assert (status, said.startswith("sound")) == (0, True), said
+    alone = said
+    monkeypatch.setattr(apart, "BODIES_WORTH_IT", 1)
+    assert main(["ledger", "verify", "--data-dir", str(shop.config.data_dir)]) == 0
+    assert capsys.readouterr().out.split("; key")[0] == alone.split("; key")[0]  # in processes, each a share
     copy = tmp_path / "receipt.tlog-proof"
     copy.write_bytes(gone.receipt)
     with visitor(shop.group.demo()) as one:
