@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from ecrm_privacy import enact, logbook, shipped, upkeep
+from ecrm_privacy import enact, logbook, roll, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
@@ -71,6 +71,8 @@ log = structlog.get_logger(__name__)
 ROLES = ("ecrm_house", "ecrm_gate", "ecrm_guest")
 LAPSED_S = 3600.0
 PATIENCE_S = 10.0
+EPOCHS_S = 60.0
+"""How long a worker that wraps no keys may still hold the key of an epoch that was destroyed."""
 READ_S = 1.0
 """How long a read of the doors may take, before a server that hangs counts as away. A commit takes its time."""
 STATIC_AGE_S = 300
@@ -120,7 +122,8 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Open everything one worker needs, and close it again; `instead` names a policy where that in force is unreadable.
 
-    Raises SchemaRefused for a database of another version, PolicyRefused when none is active, DurabilityRefused.
+    Raises SchemaRefused for a database of another version, PolicyRefused when none is active, DurabilityRefused,
+    EpochsRefused when the database knows an epoch of keys that their file does not.
     """
     secrets = passwords(keyring)
     pools = await open_pools(address, secrets, size=config.pool_size)
@@ -129,6 +132,7 @@ async def open_house(
     try:
         async with pools.house.acquire(timeout=PATIENCE_S) as conn:
             await check_schema(conn, shipped.migrations())
+            await roll.check(conn, keyring)
             head = await open_log(conn, config.log_origin)
         witnesses = logbook.witnesses(config)
         publisher = logbook.publisher(config, keyring, partial(_briefly, pools.house), head, witnesses)
@@ -144,6 +148,7 @@ async def open_house(
             ("upkeep", upkeep.LOOK_S, house.upkeep.run),
             ("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
             ("sessions", LAPSED_S, house.rights.end_sessions),
+            ("epochs", EPOCHS_S, partial(asyncio.to_thread, keyring.epochs.look)),
         ]
         again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
         tasks = [asyncio.create_task(_again(*each, house.frozen), name=each[0]) for each in again]

@@ -10,6 +10,7 @@ from ecrm_privacy import (
     demo,
     verbs,
     verbs_history,
+    verbs_keys,
     verbs_ledger,
     verbs_policy,
     verbs_shard,
@@ -73,10 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _ledger(verb, ledger)
 
     keys = group("keys", "the key file, on which everything depends")
-    one = verb("create", verbs.keys_create, "make a key file and its recovery copy", "ecrm keys create", keys)
-    one.add_argument("--yes", action="store_true", help="do not ask for the recovery copy back")
-    verb("backup", verbs.keys_backup, "print the recovery copy again", "ecrm keys backup", keys)
-    verb("status", verbs.keys_status, "whether the key file is there and tight", "ecrm keys status", keys)
+    verbs_keys.arguments(verb, keys)
 
     one = verb("import", verbs.take_in, "take a file in: items, subjects, answers, events, in this order",
                "ecrm import events purchases.csv --mapping shop.toml")  # fmt: skip

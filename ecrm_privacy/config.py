@@ -47,6 +47,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often the public checkpoint moves."""
     witness_policy: Path | None = None
     """A policy file (C2SP tlog-policy) that names the witnesses of the log; default: none is asked."""
+    key_epoch_days: int = 30
+    """How old an epoch of keys becomes before `ecrm keys status` says that a new one is due."""
+    key_backup_days: int = 30
+    """How long a backup of the database is kept: so long after it was emptied an epoch of keys is not destroyed."""
     pool_size: int = 4
     demo: bool = False
     """The demo's storefront, where anybody signs in as any of its customers: on loopback alone."""

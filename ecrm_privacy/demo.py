@@ -20,7 +20,8 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.enact import read_policy
 from ecrm_privacy.processes import serve
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.verbs import importers, put_in_force, say, show_report, take_file
+from ecrm_privacy.vault.memory import keep_memory_private
+from ecrm_privacy.verbs import importers, load_keyring, put_in_force, say, show_report, take_file
 
 SCOPES = (
     "subjects:write", "consent:write", "consent:read", "slots:read", "contacts:write", "catalogue:write",
@@ -66,7 +67,8 @@ def run(config: Config, given: Namespace) -> int:
 
 def _keyring(config: Config) -> Keyring:
     if config.key_file.exists():
-        return Keyring.load(config.key_file)
+        return load_keyring(config)
+    keep_memory_private()
     config.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     say("Making a key file for the demo; a real service makes its own with `ecrm keys create`.")
     return Keyring.create(config.key_file)

@@ -7,14 +7,18 @@ Failure
 │   ├── NotKnown         no such receipt, request or session for this caller
 │   ├── TokenRefused     a sign-in token that is forged, foreign, expired or used
 │   ├── KeyReuse         an Idempotency-Key that came with another body
-│   └── SubjectErased    the subject is being erased
+│   ├── SubjectErased    the subject is being erased
+│   └── EpochInUse  CopyMissing  ClockDiffers    an epoch of keys is not destroyed, or not begun, now
 ├── Unavailable          try again: overload, database away
 │   ├── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
 │   ├── PolicyUnreadable a policy that was put in force is stored in a form that this program does not read
 │   └── LogFrozen        the log takes no entries, and nothing personal is opened, until an operator decides
 ├── StartRefused         the service will not start; the message says what to do
 │   ├── KeyFileRefused  SchemaRefused  DurabilityRefused  PolicyRefused  GuardRefused
+│   ├── EpochsRefused    the file of the epochs of keys is missing, damaged or older than the database
+│   └── RootUnavailable  RootDestroyed    who keeps the root key is away, or has it no more
 └── Tampered             sealed or logged data does not check
+    └── EpochUnknown  EpochDestroyed    it may be sound, but the epoch of its key is not known here, or is gone
 """
 
 
@@ -66,6 +70,18 @@ class SubjectErased(Refusal):
     """The subject was erased, or its erasure has begun."""
 
 
+class EpochInUse(Refusal):
+    """An epoch cannot be destroyed yet: keys live under it, or under an older one, or backups may still need it."""
+
+
+class CopyMissing(Refusal):
+    """A place where the epochs' file was backed up cannot be reached, so what stands there cannot be changed."""
+
+
+class ClockDiffers(Refusal):
+    """This machine's clock and the database's, or the days that were written down, contradict each other."""
+
+
 class Unavailable(Failure):
     """The service cannot do this now; nothing is known to have changed and a retry is welcome."""
 
@@ -114,5 +130,25 @@ class GuardRefused(StartRefused):
     """A file beside the key file, by which a restored backup is noticed, is damaged or of another log."""
 
 
+class EpochsRefused(StartRefused):
+    """The epochs' file is missing, readable by others, damaged, of another key file, or older than the database."""
+
+
+class RootUnavailable(StartRefused):
+    """Whoever keeps the root key cannot be asked now. Nothing is lost, and nothing is known to be erased."""
+
+
+class RootDestroyed(StartRefused):
+    """Whoever keeps the root key says that it has it no more, or that it is about to be deleted."""
+
+
 class Tampered(Failure):
     """Sealed or logged data was altered, moved or truncated."""
+
+
+class EpochUnknown(Tampered):
+    """A key was wrapped under an epoch that the epochs' file does not name."""
+
+
+class EpochDestroyed(Tampered):
+    """A key was wrapped under an epoch that was destroyed: what it sealed is gone, as it should be."""

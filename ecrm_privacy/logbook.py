@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.receipts import Prove
 from ecrm_privacy.delivery.witnesses import Witnesses
-from ecrm_privacy.errors import StartRefused, Tampered
+from ecrm_privacy.errors import EpochDestroyed, StartRefused, Tampered
 from ecrm_privacy.ledger import receipt as receipt_text
 from ecrm_privacy.ledger.checkpoint import Signer
 from ecrm_privacy.ledger.guard import Guard
@@ -150,5 +150,7 @@ def _open_body(keyring: Keyring, sealed: SealedBody, wrapped: Mapping[tuple[UUID
         if row is None:
             return None
         return body.open_with_key(keys.unwrap(keyring, SubjectId(sealed.subject), EVIDENCE, version, row), vaulted)
+    except EpochDestroyed:  # gone, as it should be: a backup from before brought it back
+        return None
     except Tampered as tampered:
         return tampered

@@ -36,6 +36,7 @@ from ecrm_privacy.database.migrate import migrate
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 from ecrm_privacy.errors import Failure, StartRefused
 from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.memory import keep_memory_private
 from ecrm_privacy.web.logs import install
 
 log = structlog.get_logger(__name__)
@@ -251,7 +252,7 @@ def work() -> int:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != told.parent:  # it ended before we asked to hear of it
         return 1
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys
+    keep_memory_private()
     _allow_connections()
     install()
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -22,15 +21,15 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
 from ecrm_privacy.enact import Instead, activate, read_policy
-from ecrm_privacy.errors import Failure, KeyFileRefused, LogFrozen, StartRefused, Unavailable
+from ecrm_privacy.errors import Failure, LogFrozen, StartRefused, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
 from ecrm_privacy.logbook import guard, signer
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.store import active_hash
 from ecrm_privacy.processes import database, serve
-from ecrm_privacy.vault import aead
 from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.memory import keep_memory_private
 
 T = TypeVar("T")
 
@@ -47,7 +46,8 @@ def log_key(config: Config, keyring: Keyring) -> str:
 
 
 def load_keyring(config: Config) -> Keyring:
-    """Load the key file. Raises KeyFileRefused saying what to do."""
+    """Load the key file and the epochs, in a process whose memory nobody can read. Errors as `Keyring.load`."""
+    keep_memory_private()
     return Keyring.load(config.key_file)
 
 
@@ -116,53 +116,6 @@ async def put_in_force(house: House, bundle: Bundle) -> int | None:
     index = await activate(house.pools.house.acquire, house.writer.append, bundle)
     await house.shelf.bundle(bundle.hash)
     return index
-
-
-# keys -----------------------------------------------------------------------------------------------------------------
-
-
-def keys_create(config: Config, given: Namespace) -> int:
-    """`ecrm keys create`: prints the recovery copy, asks for it back, and only then writes the key file."""
-    if config.key_file.exists():
-        raise KeyFileRefused(f"{config.key_file} exists; a new key would make everything under the old one unreadable")
-    keyring = Keyring(secrets.token_bytes(aead.KEY_BYTES))
-    say("Recovery copy. Write it down and keep it apart from backups of the database; without it or the key file,")
-    say("everything is lost:\n")
-    say(keyring.recovery_copy(), "\n")
-    if not given.yes and not _has_copy_of(keyring):
-        say("That is not the same: no key file was written, and that copy is of nothing. Begin again.")
-        return 1
-    config.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keyring.save(config.key_file)
-    say(f"The key file is {config.key_file}.")
-    return 0
-
-
-def _has_copy_of(keyring: Keyring) -> bool:
-    """Read the recovery copy back, from a terminal or a pipe. Raises KeyFileRefused when nothing comes."""
-    try:
-        return Keyring.from_recovery(input("Type it back to show that you have it: ")).same_as(keyring)
-    except EOFError:
-        raise KeyFileRefused(
-            "nobody confirmed the recovery copy, so no key file was written: run it at a terminal, or with --yes where"
-            " what is printed is kept safe"
-        ) from None
-    except KeyFileRefused:
-        return False
-
-
-def keys_backup(config: Config, _given: Namespace) -> int:
-    """`ecrm keys backup`."""
-    say(load_keyring(config).recovery_copy())
-    return 0
-
-
-def keys_status(config: Config, _given: Namespace) -> int:
-    """`ecrm keys status`."""
-    keyring = load_keyring(config)
-    say(f"{config.key_file}: readable by its owner alone, epoch {keyring.epoch}")
-    say(f"log key: {log_key(config, keyring)}")
-    return 0
 
 
 # import and aggregate -------------------------------------------------------------------------------------------------

@@ -1,31 +1,29 @@
-"""The keyring: one root secret in a file outside the database, and what is derived from it.
+"""The keyring: one root secret outside the database, what is derived from it, and the epochs whose keys it wraps.
 
-The file is TOML: `version`, `root` (32 bytes, hex) and `check` (8 bytes, hex, over version and root). It has mode 0600
-and belongs to the user of this process. It is written whole, flushed, and never overwritten. The recovery copy is the
-same root in 14 groups of four characters (Crockford's base32, 24 bits of checksum), to be written on paper.
-
-Epoch KEKs are derived from the root. To make backups of wrapped keys worthless, an epoch must end with its root
-destroyed, so a further epoch will bring a further root; this version knows epoch 1.
+The recovery copy is the root in 14 groups of four characters (Crockford's base32, 24 bits of checksum), to be written
+on paper. It does not hold the epochs: their file has copies of its own, because what is on paper cannot be destroyed
+from here (epochs/).
 """
 
-import errno
 import hashlib
-import os
 import secrets
-import stat
 import struct
-import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Self
 
-from ecrm_privacy.errors import KeyFileRefused, Tampered
+from ecrm_privacy.errors import EpochsRefused, KeyFileRefused, Tampered
 from ecrm_privacy.vault import aead
+from ecrm_privacy.vault import root as root_file
 from ecrm_privacy.vault.aead import Secret
+from ecrm_privacy.vault.epochs import file as epochs_file
+from ecrm_privacy.vault.epochs.epoch import EpochKeys, now
+from ecrm_privacy.vault.epochs.file import EpochFile, Epochs
+from ecrm_privacy.vault.root import Keepers, RootKeeper
 
-FILE_VERSION = 1
-FILE_BYTES_MAX = 4096
 WRAPPED_BYTES = 66
-EPOCH = 1
+_HEADER_BYTES = 6
+_VERSION = struct.pack(">BB", 1, aead.AES_256_GCM)
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None, "\n": None, "\r": None, "\t": None})
@@ -34,32 +32,37 @@ _RECOVERY_DIGITS = (aead.KEY_BYTES + _RECOVERY_CHECK_BYTES) * 8 // 5
 
 
 class Keyring:
-    """The root secret, its current epoch KEK, and keys derived by label."""
+    """The root secret, the keys of the epochs, and keys derived by label. `kept_by` is who keeps the root, if anybody.
 
-    __slots__ = ("_kek", "_root", "epoch")
+    Without `epochs` it has one of its own in memory: for a keyring that is not written down.
+    """
 
-    def __init__(self, root: bytes, epoch: int = EPOCH) -> None:
+    __slots__ = ("_root", "epochs", "kept_by")
+
+    def __init__(self, root: bytes, epochs: Epochs | None = None, kept_by: str | None = None) -> None:
         self._root = Secret(root)
-        self.epoch = epoch
-        self._kek = Secret(aead.hkdf(root, b"ecrm/kek/v1/" + struct.pack(">I", epoch)))
+        self.epochs = Epochs(None) if epochs is None else epochs
+        self.kept_by = kept_by
 
-    @staticmethod
-    def create(path: Path, root: bytes | None = None) -> "Keyring":
-        """Make a key file at `path`, with a random root unless one is given, and return its keyring.
+    @classmethod
+    def create(cls, path: Path, root: bytes | None = None, keeper: RootKeeper | None = None) -> Self:
+        """Make a key file at `path`, with a random root unless one is given, and epochs beside it; return the keyring.
 
-        Raises KeyFileRefused when there is a file already: a key file is never overwritten.
+        Raises KeyFileRefused when there is a key file already, EpochsRefused when there are epochs: neither is ever
+        overwritten.
         """
-        keyring = Keyring(secrets.token_bytes(aead.KEY_BYTES) if root is None else root)
-        keyring.save(path)
-        return keyring
+        cls(secrets.token_bytes(aead.KEY_BYTES) if root is None else root).write(path, keeper)
+        return cls.load(path, None if keeper is None else lambda _address: keeper)
 
-    @staticmethod
-    def load(path: Path) -> "Keyring":
-        """Read the key file at `path`.
+    @classmethod
+    def load(cls, path: Path, keepers: Keepers | None = None) -> Self:
+        """Read the key file at `path` and the epochs beside it.
 
-        Raises KeyFileRefused when it is missing, a link, readable by others, of another owner, or damaged.
+        Raises KeyFileRefused when the key file is missing, a link, readable by others, of another owner, or damaged;
+        EpochsRefused when the epochs are; RootUnavailable and RootDestroyed when the root is kept by somebody else.
         """
-        return Keyring(_parse(path, _read_private(path)))
+        root, kept_by = root_file.read(path, keepers)
+        return cls(root, Epochs(cls(root).epoch_file(path)), kept_by)
 
     @staticmethod
     def from_recovery(text: str) -> "Keyring":
@@ -87,15 +90,33 @@ class Keyring:
         digits = "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (_RECOVERY_DIGITS - 1), -1, -5))
         return "-".join(digits[at : at + 4] for at in range(0, _RECOVERY_DIGITS, 4))
 
-    def save(self, path: Path) -> None:
-        """Write the key file: complete and flushed, or not at all. Raises KeyFileRefused when there is one already."""
-        root = self._root.reveal()
-        text = (
-            "# ecrm key file. Without it nothing that the database keeps sealed can be opened.\n"
-            "# Keep it out of the database's backups; keep the recovery copy on paper.\n"
-            f'version = {FILE_VERSION}\nroot = "{root.hex()}"\ncheck = "{_file_check(root).hex()}"\n'
-        )
-        _write_private(path, text.encode())
+    def write(self, path: Path, keeper: RootKeeper | None = None) -> Path:
+        """Write the key file, and beside it new epochs; return where those are.
+
+        Raises KeyFileRefused when there is a key file already, EpochsRefused when there are epochs.
+        """
+        file = self.epoch_file(path)
+        if not path.exists() and file.path.exists():
+            raise EpochsRefused(
+                f"{file.path} is there without its key file: make that again with `ecrm keys create --recover`, or move"
+                " the epochs away if nothing is sealed under them"
+            )
+        self.save(path, keeper)
+        file.create(now())
+        return file.path
+
+    def save(self, path: Path, keeper: RootKeeper | None = None) -> None:
+        """Write the key file, and not the epochs. Raises KeyFileRefused when there is one already."""
+        root_file.write(path, self._root.reveal(), keeper)
+
+    def epoch_file(self, path: Path) -> EpochFile:
+        """Return the file of the epochs that stands beside the key file at `path`."""
+        return EpochFile(path.with_name(epochs_file.NAME), EpochKeys(self.derive))
+
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch under which new keys are wrapped."""
+        return self.epochs.number
 
     def derive(self, label: str) -> bytes:
         """Return the 32 bytes that belong to `label`: one label per use, with a version, and never changed."""
@@ -106,25 +127,36 @@ class Keyring:
         return self.derive(f"role-password/v1/{role}").hex()
 
     def wrap(self, dek: bytes, associated_data: bytes) -> bytes:
-        """Wrap a key under this epoch: `01 | alg | epoch u32 | nonce 12 | ciphertext 32 | tag 16`, 66 bytes."""
+        """Wrap a key under the current epoch: `01 | alg | epoch u32 | nonce 12 | ciphertext 32 | tag 16`, 66 bytes.
+
+        Raises Unavailable when the file of the epochs cannot be read any more: then nothing new is sealed.
+        """
         assert len(dek) == aead.KEY_BYTES, "only keys are wrapped"
-        return aead.seal(self._kek.cipher(), self._header(), dek, self._bound(associated_data))
+        header, cipher = self.epochs.current()
+        return aead.seal(cipher, header, dek, associated_data + header[2:])
 
     def unwrap(self, wrapped: bytes, associated_data: bytes) -> bytes:
-        """Return the key that was wrapped for exactly this `associated_data`. Raises Tampered if it was not."""
-        if len(wrapped) != WRAPPED_BYTES:
-            raise Tampered("a wrapped key is truncated")
-        return aead.open_sealed(self._kek.cipher(), self._header(), wrapped, self._bound(associated_data))
+        """Return the key that was wrapped for exactly this `associated_data`, under whichever epoch.
+
+        Raises Tampered if it was not, EpochDestroyed when that epoch was, EpochUnknown when it is not in the file.
+        """
+        header = wrapped[:_HEADER_BYTES]
+        if len(wrapped) != WRAPPED_BYTES or not header.startswith(_VERSION):
+            raise Tampered("a wrapped key is truncated or of another format")
+        return aead.open_sealed(self.epochs.cipher(header), header, wrapped, associated_data + header[2:])
+
+    def rewrapper(self) -> Callable[[bytes, bytes], bytes]:
+        """Return what takes a wrapped key and its associated data, and gives it wrapped under the current epoch.
+
+        It looks at the epochs' file once, now: use it for a moment. It raises Tampered as `unwrap` does.
+        """
+        header, cipher = self.epochs.current()
+        unwrap, epoch = self.unwrap, header[2:]
+        return lambda wrapped, bound: aead.seal(cipher, header, unwrap(wrapped, bound), bound + epoch)
 
     def same_as(self, other: "Keyring") -> bool:
         """Tell whether both hold the same root: how `ecrm keys create` checks the copy it asks back."""
         return self._root == other._root
-
-    def _header(self) -> bytes:
-        return struct.pack(">BBI", 1, aead.AES_256_GCM, self.epoch)
-
-    def _bound(self, associated_data: bytes) -> bytes:
-        return associated_data + struct.pack(">I", self.epoch)
 
     def __repr__(self) -> str:
         return f"<Keyring epoch {self.epoch}>"
@@ -135,75 +167,3 @@ class Keyring:
 
 def _recovery_check(root: bytes) -> bytes:
     return hashlib.sha256(b"ecrm recovery copy/v1" + root).digest()[:_RECOVERY_CHECK_BYTES]
-
-
-def _file_check(root: bytes) -> bytes:
-    return hashlib.sha256(b"ecrm key file/v1" + root).digest()[:8]
-
-
-def _parse(path: Path, content: bytes) -> bytes:
-    """Return the root that a key file holds. No message repeats what stood in the file."""
-    try:
-        fields = tomllib.loads(content.decode())
-        version, root, check = fields["version"], bytes.fromhex(fields["root"]), bytes.fromhex(fields["check"])
-    except (ValueError, KeyError, TypeError):
-        raise KeyFileRefused(f"{path} is damaged: restore it, or make it again from the recovery copy") from None
-    if version != FILE_VERSION:
-        raise KeyFileRefused(f"{path} is a key file of another version; this program reads version {FILE_VERSION}")
-    if len(root) != aead.KEY_BYTES or not secrets.compare_digest(check, _file_check(root)):
-        raise KeyFileRefused(f"{path} is damaged: restore it, or make it again from the recovery copy")
-    return root
-
-
-def _read_private(path: Path) -> bytes:
-    """Read a small file that only this process's user may read; O_NONBLOCK so that a pipe cannot hold us up."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise KeyFileRefused(_why_not_opened(path, error)) from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise KeyFileRefused(f"{path} is not a regular file")
-        if status.st_mode & 0o077:
-            raise KeyFileRefused(f"{path} can be read or changed by others: chmod 600 {path}")
-        if status.st_uid != os.geteuid():
-            raise KeyFileRefused(f"{path} belongs to another user than the one that runs this program")
-        return file.read(FILE_BYTES_MAX)
-
-
-def _why_not_opened(path: Path, error: OSError) -> str:
-    if error.errno == errno.ENOENT:
-        return f"{path} is missing: `ecrm keys create` makes one, the recovery copy makes the old one again"
-    if error.errno == errno.ELOOP:
-        return f"{path} is a symbolic link; a key file must not be"
-    return f"{path} cannot be opened: {os.strerror(error.errno or 0)}"
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Put `content` at `path` durably and without ever overwriting.
-
-    A link, not a rename, gives the finished file its name: a rename would replace a key file that came in between.
-    """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        os.link(draft, path)
-    except FileExistsError:
-        raise KeyFileRefused(f"{path} exists already; a key file is never overwritten") from None
-    finally:
-        draft.unlink()
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ Associated data: `"dek1" | subject 16 | length u8, category | version u32 | epoc
 """
 
 import struct
+from collections.abc import Callable
 
 import msgspec
 
@@ -43,6 +44,12 @@ def hand_over(keyring: Keyring, key: SubjectKey, to: SubjectId, version: int) ->
     """
     handed = SubjectKey(to, key.category, version, key.dek)
     return handed, _wrap(keyring, handed)
+
+
+def rewrapper(keyring: Keyring) -> Callable[[SubjectId, Category, int, bytes], bytes]:
+    """Return what wraps a row's key under the epoch that is current now. It raises Tampered as `unwrap` does."""
+    rewrap = keyring.rewrapper()
+    return lambda subject, category, version, wrapped: rewrap(wrapped, _owner(subject, category, version))
 
 
 def _wrap(keyring: Keyring, key: SubjectKey) -> bytes:

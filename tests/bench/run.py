@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import uvloop
 
-from tests.bench import answers, gate, growth, log, proofs, seal, served
+from tests.bench import answers, gate, growth, log, proofs, rewrap, seal, served
 from tests.bench.ground import Ground, ground
 from tests.bench.measure import FULL, Scale, Table, machine, show
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Ground, Scale], Awaitable[Sequence[Table]]]] = {
     "answers": answers.run,
     "log": log.run,
     "proofs": proofs.run,
+    "rewrap": rewrap.run,
 }
 LONG: dict[str, Callable[[Ground, Scale], Awaitable[Sequence[Table]]]] = {"growth": growth.run}
 """Those that take longer than anybody waits for; they run when they are named (`make growth`)."""

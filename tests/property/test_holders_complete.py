@@ -19,7 +19,15 @@ ABOUT_NOBODY = {
 
 PROMISED = {"ecrm.policy_bundle", "ecrm.policy_active", "ecrm.decision", "ecrm.need", "ecrm.notice_current"}
 COMMITTED = {"ecrm.ledger_head", "ecrm.ledger_entry", "ecrm.statement", "ecrm.tile", "ecrm.published"}
-OWED = {"ecrm.job", "ecrm.import_job", "ecrm.upkeep", "ecrm.api_key", "ecrm.token_used", "ecrm.erasure_journal"}
+OWED = {
+    "ecrm.job",
+    "ecrm.import_job",
+    "ecrm.upkeep",
+    "ecrm.api_key",
+    "ecrm.token_used",
+    "ecrm.erasure_journal",
+    "ecrm.key_epoch",
+}
 REPLIES = {"ecrm.reply"}  # sealed for their callers; they go with the body of their leaf, or in a day
 COUNTED = {"engine.item", "engine.item_count", "engine.item_pair", "engine.item_neighbour", "engine.model"}
 WITHOUT_A_NAME = PROMISED | COMMITTED | OWED | REPLIES | COUNTED

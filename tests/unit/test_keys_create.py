@@ -9,7 +9,7 @@ import pytest
 
 from ecrm_privacy.config import Config
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.verbs import keys_create
+from ecrm_privacy.verbs_keys import keys_create
 
 
 def _create(folder: Path, *more: str, said: str | None) -> subprocess.CompletedProcess[str]:
@@ -55,5 +55,18 @@ def test_the_file_is_written_after_the_confirmation(
         return _copy_in(capsys.readouterr().out)
 
     monkeypatch.setattr("builtins.input", type_back)
-    assert keys_create(Config(data_dir=tmp_path), Namespace(yes=False)) == 0
+    assert keys_create(Config(data_dir=tmp_path), Namespace(yes=False, recover=False)) == 0
     Keyring.load(_key_file(tmp_path))
+
+
+def test_paper_makes_the_key_file_again(tmp_path: Path) -> None:
+    """With the epochs that lie there still; without them nothing is written, because paper does not hold them."""
+    paper = _copy_in(_create(tmp_path, "--yes", said="").stdout)
+    before = Keyring.load(_key_file(tmp_path))
+    _key_file(tmp_path).unlink()
+    assert _create(tmp_path, "--recover", said=paper + "\n").returncode == 0
+    assert Keyring.load(_key_file(tmp_path)).unwrap(before.wrap(bytes(32), b""), b"") == bytes(32)
+    _key_file(tmp_path).unlink()
+    _key_file(tmp_path).with_name("epochs.toml").unlink()
+    lost = _create(tmp_path, "--recover", said=paper + "\n")
+    assert (lost.returncode, _key_file(tmp_path).exists()) == (2, False) and "keys backup" in lost.stderr

@@ -17,6 +17,8 @@ from ecrm_privacy.ledger import merkle, receipt, tiles
 from ecrm_privacy.ledger.checkpoint import Checkpoint, Signer
 from ecrm_privacy.ledger.entry import commitment, leaf
 from ecrm_privacy.ledger.record import Change, ConsentEvent, EventKind, Processing, payload
+from ecrm_privacy.vault.aead import Secret
+from ecrm_privacy.vault.epochs.file import Epochs
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vocabulary import ConsentStatus, ExpressionMethod, LegalBasis, SubjectId
 
@@ -86,7 +88,9 @@ RECEIPT = receipt.build(leaf=LEAVES[1], payload=PAYLOAD, open=OPEN, index=1, pat
 CONSISTENCY = merkle.consistency_proof(HASHES, 2, 3)
 
 SUBJECT = SubjectId(UUID("0f8fad5b-d9cb-469f-a165-70867728950e"))
-KEYRING = Keyring(_secret("root"))
+KEK = "150cb05631033784a9cc6e48bf9a17f6cdabdea871bb3f843850571a7b5ce47d"
+"""The key-encryption key of epoch 1."""
+KEYRING = Keyring(_secret("root"), Epochs(None, {1: Secret(bytes.fromhex(KEK))}))
 RECEIPT_ID = _secret("receipt id")
 PLACES = [(0, "0", 0, 256), (0, "0", 1234067, 256), (0, "0", 273, 112), (1, "1", 1, 17), (2, "2", 0, 1)]
 

@@ -47,6 +47,7 @@ def test_what_is_sealed_opens() -> None:
     )
     held = body.SealedBody(body.receipt_hash(formats.RECEIPT_ID), sealed, for_receipt, for_subject)
     assert body.open_with_receipt(formats.RECEIPT_ID, held) == (formats.PAYLOAD, formats.OPEN)
+    assert f"`{formats.KEK}`" in PAGE
     evidence = keys.unwrap(formats.KEYRING, formats.SUBJECT, EVIDENCE, 1, wrapped)
     assert body.open_with_key(evidence, held) == (formats.PAYLOAD, formats.OPEN)
 

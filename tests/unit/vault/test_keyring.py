@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ecrm_privacy.errors import KeyFileRefused, Tampered
+from ecrm_privacy.vault.aead import Secret
+from ecrm_privacy.vault.epochs.file import Epochs
 from ecrm_privacy.vault.keyring import Keyring
 
 ROOT = bytes(range(32))
@@ -28,7 +30,8 @@ def test_a_key_file_that_was_created_loads_as_the_same_keyring(path: Path) -> No
 
 def test_two_keyrings_are_not_the_same(path: Path) -> None:
     """Roots are random."""
-    assert not Keyring.create(path).same_as(Keyring.create(path.with_name("other.key")))
+    (path.parent / "other").mkdir()
+    assert not Keyring.create(path).same_as(Keyring.create(path.parent / "other" / "ecrm.key"))
 
 
 def test_the_file_is_private_whatever_the_umask(path: Path) -> None:
@@ -42,9 +45,9 @@ def test_the_file_is_private_whatever_the_umask(path: Path) -> None:
 
 
 def test_creating_leaves_nothing_else_behind(path: Path) -> None:
-    """The draft is gone once the file has its name."""
+    """The drafts are gone once the files have their names."""
     Keyring.create(path)
-    assert list(path.parent.iterdir()) == [path]
+    assert {each.name for each in path.parent.iterdir()} == {path.name, "epochs.toml"}
 
 
 def test_a_key_file_is_never_overwritten(path: Path) -> None:
@@ -52,7 +55,7 @@ def test_a_key_file_is_never_overwritten(path: Path) -> None:
     first = Keyring.create(path)
     with pytest.raises(KeyFileRefused, match="exists already"):
         Keyring.create(path)
-    assert Keyring.load(path).same_as(first) and list(path.parent.iterdir()) == [path]
+    assert Keyring.load(path).same_as(first) and len(list(path.parent.iterdir())) == 2
 
 
 def test_a_missing_file_is_refused_with_what_to_do(path: Path) -> None:
@@ -109,7 +112,7 @@ def test_every_damaged_character_is_noticed_and_none_is_repeated(path: Path) -> 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe", b"version = 1", b'version = 1\nroot = 5\ncheck = ""', b'version = 1\nroot = "zz"\ncheck = ""'],
+    [b"", b"\xff\xfe", b"version = 1", b'version = 2\nroot = 5\ncheck = ""', b'version = 2\nroot = "zz"\ncheck = ""'],
 )
 def test_a_file_that_is_no_key_file_is_refused(path: Path, content: bytes) -> None:
     """Each way of being damaged gives the same refusal."""
@@ -122,15 +125,23 @@ def test_a_file_that_is_no_key_file_is_refused(path: Path, content: bytes) -> No
 def test_a_file_of_another_version_is_refused(path: Path) -> None:
     """A newer format is not read as if it were this one."""
     Keyring.create(path)
-    path.write_text(path.read_text().replace("version = 1", "version = 2"))
+    path.write_text(path.read_text().replace("version = 2", "version = 3"))
     with pytest.raises(KeyFileRefused, match="another version"):
         Keyring.load(path)
 
 
+def test_a_file_from_before_there_were_epochs_is_refused(path: Path) -> None:
+    """Its keys could never be destroyed; the message says how to begin anew."""
+    Keyring.create(path)
+    path.write_text(path.read_text().replace("version = 2", "version = 1"))
+    with pytest.raises(KeyFileRefused, match="make demo RESET=1"):
+        Keyring.load(path)
+
+
 def test_the_file_is_the_documented_toml(path: Path) -> None:
-    """Format of version 1, byte for byte."""
+    """Format of version 2, byte for byte."""
     Keyring.create(path, ROOT)
-    assert tomllib.loads(path.read_text()) == {"version": 1, "root": ROOT.hex(), "check": "e9eb0ea363ece7bc"}
+    assert tomllib.loads(path.read_text()) == {"version": 2, "root": ROOT.hex(), "check": "e9eb0ea363ece7bc"}
 
 
 def test_the_recovery_copy_makes_the_key_file_again(path: Path) -> None:
@@ -182,9 +193,9 @@ def test_known_derivations_do_not_change() -> None:
 
 def test_a_wrapped_key_of_another_epoch_or_length_is_tampered() -> None:
     """The epoch is part of the format and of the associated data."""
-    keyring, later = Keyring(ROOT), Keyring(ROOT, epoch=2)
+    keyring = Keyring(ROOT, Epochs(None, {1: Secret(bytes(32)), 2: Secret(bytes(32))}))
     wrapped = keyring.wrap(bytes(32), b"who")
-    for bad in (wrapped[:-1], wrapped + b"\0", later.wrap(bytes(32), b"who"), b"\1\1\0\0\0\2" + wrapped[6:]):
+    for bad in (wrapped[:-1], wrapped + b"\0", b"\1\1\0\0\0\1" + wrapped[6:], b"\2" + wrapped[1:], b""):
         with pytest.raises(Tampered):
             keyring.unwrap(bad, b"who")
     assert keyring.unwrap(wrapped, b"who") == bytes(32)

@@ -1,4 +1,4 @@
-"""Bytes that others computed: Wycheproof's AES-GCM and HKDF, and the formats proposed with the design."""
+"""Bytes that others computed: Wycheproof's AES-GCM, HKDF and HMAC, and the formats proposed with the design."""
 
 import hashlib
 import hmac
@@ -12,9 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ecrm_privacy.errors import Tampered
+from ecrm_privacy.ledger.record import commitment
 from ecrm_privacy.vault import aead, body, envelope, keys
 from ecrm_privacy.vault.aead import Secret
 from ecrm_privacy.vault.blind_index import IndexKind, blind_index
+from ecrm_privacy.vault.epochs.file import Epochs
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vault.reply import ReplyKey
@@ -40,10 +42,14 @@ def proposed(shared_data: Path) -> dict[str, Any]:
 
 
 def test_aes_gcm_agrees_with_wycheproof_for_our_nonces(shared_data: Path) -> None:
-    """Every 12-byte nonce case: valid ones open and seal to the same bytes, the others are refused as tampered."""
-    ran = 0
+    """12-byte nonces: valid ones open and seal to the same bytes, the others are tampered; no other nonce is taken."""
+    ran, other = 0, 0
     for group, test in of_wycheproof(shared_data, "aes_gcm_test.json"):
-        if group["ivSize"] != 96 or group["tagSize"] != 128:
+        assert group["tagSize"] == 128
+        if group["ivSize"] != 96:
+            with pytest.raises(AssertionError, match="12 bytes"):
+                aead.seal(AESGCM(bytes.fromhex(test["key"])), b"h", b"", b"", bytes.fromhex(test["iv"]))
+            other += 1
             continue
         key, nonce, aad, plain, text, tag = (
             bytes.fromhex(test[name]) for name in ("key", "iv", "aad", "msg", "ct", "tag")
@@ -56,18 +62,37 @@ def test_aes_gcm_agrees_with_wycheproof_for_our_nonces(shared_data: Path) -> Non
             with pytest.raises(Tampered):
                 aead.open_sealed(cipher, b"h", sealed, aad)
         ran += 1
-    assert ran > 150
+    assert (ran, other) == (197, 119)
 
 
 def test_hkdf_agrees_with_wycheproof(shared_data: Path) -> None:
-    """Each valid HKDF-SHA256 case."""
-    ran = 0
+    """Each valid HKDF-SHA256 case gives the same bytes, and what is too long is refused."""
+    ran, refused = 0, 0
     for _, test in of_wycheproof(shared_data, "hkdf_sha256_test.json"):
+        ikm, salt, info, okm = (bytes.fromhex(test[name]) for name in ("ikm", "salt", "info", "okm"))
         if test["result"] == "valid":
-            ikm, salt, info, okm = (bytes.fromhex(test[name]) for name in ("ikm", "salt", "info", "okm"))
             assert aead.hkdf(ikm, info, salt, test["size"]) == okm
             ran += 1
-    assert ran > 50
+        else:
+            with pytest.raises(ValueError, match="larger"):
+                aead.hkdf(ikm, info, salt, test["size"])
+            refused += 1
+    assert (ran, refused) == (83, 3)
+
+
+def test_hmac_agrees_with_wycheproof(shared_data: Path) -> None:
+    """Our commitments are HMAC-SHA256 under 32-byte keys: the same tags, and no key of another length."""
+    ran, other = 0, 0
+    for group, test in of_wycheproof(shared_data, "hmac_sha256_test.json"):
+        key, message, tag = (bytes.fromhex(test[name]) for name in ("key", "msg", "tag"))
+        if group["keySize"] != 256:
+            with pytest.raises(AssertionError):
+                commitment(key, message)
+            other += 1
+            continue
+        assert (commitment(key, message)[: group["tagSize"] // 8] == tag) is (test["result"] == "valid")
+        ran += 1
+    assert (ran, other) == (162, 12)
 
 
 def test_the_proposed_wrapped_key_opens(proposed: dict[str, Any]) -> None:
@@ -97,9 +122,9 @@ def test_the_proposed_blind_index_is_ours(proposed: dict[str, Any]) -> None:
 
 def test_a_wrap_is_bound_to_the_documented_associated_data() -> None:
     """Spelled out by hand: "dek1", subject, category with its length, version, epoch."""
-    keyring = Keyring(bytes(32))
+    keyring = Keyring(bytes(32), Epochs(None, {1: Secret(bytes(range(32)))}))
     key, wrapped = keys.new(keyring, SUBJECT, CONTACT, 3)
-    kek = AESGCM(aead.hkdf(bytes(32), b"ecrm/kek/v1/\0\0\0\1"))
+    kek = AESGCM(bytes(range(32)))
     aad = b"dek1" + SUBJECT.bytes + b"\x07contact" + b"\0\0\0\3" + b"\0\0\0\1"
     assert wrapped[:6] == b"\1\1\0\0\0\1"
     assert kek.decrypt(wrapped[6:18], wrapped[18:], aad) == key.dek.reveal()
