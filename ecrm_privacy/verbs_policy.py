@@ -18,7 +18,8 @@ from ecrm_privacy.policy.diff import Diff, Difference, diff
 from ecrm_privacy.policy.documents import Bundle, Rule
 from ecrm_privacy.policy.explain import page, sentence
 from ecrm_privacy.policy.load import load
-from ecrm_privacy.policy.review import Laws, review
+from ecrm_privacy.policy.measure import Laws
+from ecrm_privacy.policy.review import review
 from ecrm_privacy.policy.store import AskedAgain, asked_again, living_under
 from ecrm_privacy.verbs import in_house, put_in_force, say
 from ecrm_privacy.vocabulary import Channel, ConsentStatus, Purpose, Recipient, Regime
@@ -71,7 +72,7 @@ class Change(msgspec.Struct, frozen=True):
     material: tuple[Difference, ...]
     editorial: tuple[Difference, ...]
     ask_again: tuple[AskedAgain, ...]
-    people: AskedAgain
+    people: int
     unasked: tuple[Purpose, ...]
     regimes_gone: tuple[Regime, ...]
     people_closed: int
@@ -82,12 +83,11 @@ async def measure(house: House, found: Diff) -> Change:
     async with house.pools.house.acquire() as conn:
         counted = {row.purpose: row for row in await asked_again(found.ending).all(conn)}
         closed = await living_under(found.gone).first(conn)
-    nobody = AskedAgain("", 0, 0)
     return Change(
         material=found.material,
         editorial=found.editorial,
-        ask_again=tuple(counted.get(purpose, AskedAgain(purpose, 0, 0)) for purpose in found.ask_again),
-        people=counted.get("", nobody),
+        ask_again=tuple(counted.get(purpose, AskedAgain(purpose, 0, 0, 0)) for purpose in found.ask_again),
+        people=counted[""].people if "" in counted else 0,
         unasked=found.unasked,
         regimes_gone=found.gone,
         people_closed=closed.people if closed else 0,
@@ -101,11 +101,11 @@ def tell(change: Change) -> None:
             say(f"{word}: {msgspec.json.encode(line).decode()}")
     for asked in change.ask_again:
         say(
-            f"asked again: {asked.purpose}: {asked.yes} people whose yes stops counting, {asked.no} who said no and are"
-            " asked before their time"
+            f"asked again: {asked.purpose}: {asked.people} people, {asked.yes} whose yes stops counting and {asked.no}"
+            " who said no and are asked before their time"
         )
     if change.ask_again:
-        say(f"asked again: in all {change.people.yes} and {change.people.no} different people")
+        say(f"asked again: {change.people} different people in all")
     else:
         say("asked again: nobody")
     if change.regimes_gone:

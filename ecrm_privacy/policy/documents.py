@@ -284,6 +284,19 @@ class Rule(NamedTuple):
     recipient: Recipient
 
 
+def every_region(jurisdictions: Mapping[str, JurisdictionDocument]) -> Mapping[str, JurisdictionDocument]:
+    """The documents by each region that they are named after or cover."""
+    covered = {region: law for law in jurisdictions.values() for region in law.covers}
+    return {**covered, **jurisdictions}
+
+
+def law_of(laws: Mapping[str, JurisdictionDocument], region: str) -> JurisdictionDocument | None:
+    """The law of `region` in the result of `every_region`, or of what it is part of; None if neither is known."""
+    while region and region not in laws:
+        region = region.rpartition("-")[0]
+    return laws.get(region)
+
+
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A whole policy, checked. `hash` is the SHA-256 of `documents`, the canonical JSON that gives it back."""
 
@@ -309,11 +322,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The law of `region`: of the document with its name, of the one that covers it, the same for the country it is
         part of (`us-ca`, then `us`), or the default.
         """
-        while region:
-            if region in self._laws:
-                return self._laws[region]
-            region = region.rpartition("-")[0]
-        return self.jurisdictions[DEFAULT_REGION]
+        return law_of(self._laws, region) or self.jurisdictions[DEFAULT_REGION]
 
     def age_of_consent(self, region: str) -> int:
         """From which age, in years, the own yes of somebody in `region` counts (GDPR 8)."""
@@ -322,8 +331,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _laws(self) -> Mapping[str, JurisdictionDocument]:
-        covered = {region: law for law in self.jurisdictions.values() for region in law.covers}
-        return {**covered, **self.jurisdictions}
+        return every_region(self.jurisdictions)
 
     def rules(self) -> Iterator[Rule]:
         """Everything that is decided about, purpose by purpose."""

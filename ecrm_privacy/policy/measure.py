@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from ecrm_privacy.policy.documents import DEFAULT_REGION, Bundle, JurisdictionDocument, Period
+from ecrm_privacy.policy.documents import DEFAULT_REGION, Bundle, JurisdictionDocument, Period, every_region, law_of
+
+Laws = Mapping[str, JurisdictionDocument]
+"""Region → the document that says what its law says."""
 
 FACTS: Mapping[str, str] = {
     "asks_first": "silence is no yes here",
@@ -11,31 +14,38 @@ FACTS: Mapping[str, str] = {
 }
 
 
-def against_the_law(bundle: Bundle, laws: Mapping[str, JurisdictionDocument]) -> Iterator[str]:
+def laws_for(document: JurisdictionDocument, laws: Laws) -> Iterator[tuple[str, JurisdictionDocument]]:
+    """The region of `document` and those that it covers, each with its law; without those whose law is not known."""
+    known = every_region(laws)
+    for region in (document.name, *document.covers):
+        law = laws[DEFAULT_REGION] if region == DEFAULT_REGION else law_of(known, region)
+        if law is not None:
+            yield region, law
+
+
+def against_the_law(bundle: Bundle, laws: Laws) -> Iterator[str]:
     """Where a jurisdiction of `bundle` is laxer than the law, or cites none, as "file: key: what"."""
     for name, document in bundle.jurisdictions.items():
         file = f"jurisdictions/{name}.toml:"
         if not document.sources and name != DEFAULT_REGION:
             yield f"{file} sources: missing: cite the law (law, article, address)"
-        if name in laws:
-            by = ", ".join(f"{source.law} {source.article}" for source in laws[name].sources) or "the strictest law"
-            yield from (f"{file} {problem} ({by})" for problem in _laxer(document, laws[name]))
+        for law in {law.name: law for _, law in laws_for(document, laws)}.values():
+            yield from (f"{file} {problem} ({_cited(law)})" for problem in _laxer(document, law))
+        yield from (f"{file} {problem}" for problem in _younger(document, laws))
 
 
-def unmeasured(bundle: Bundle, laws: Mapping[str, JurisdictionDocument]) -> Iterator[str]:
+def unmeasured(bundle: Bundle, laws: Laws) -> Iterator[str]:
     """Jurisdictions of which this program knows no law, as "file: key: what"."""
-    for name in bundle.jurisdictions:
-        if name not in laws:
+    for name, document in bundle.jurisdictions.items():
+        known = {region for region, _ in laws_for(document, laws)}
+        if name not in known:
             yield f"jurisdictions/{name}.toml: sources: this program does not know that law: a person must compare them"
+        for place, region in enumerate(document.covers):
+            if region not in known:
+                yield f"jurisdictions/{name}.toml: covers[{place}]: this program does not know the law of '{region}'"
 
 
 def _laxer(document: JurisdictionDocument, law: JurisdictionDocument) -> Iterator[str]:
-    if document.age_of_consent_years < law.age_of_consent_years:
-        yield f"age_of_consent_years: {document.age_of_consent_years}, the law says {law.age_of_consent_years}"
-    for region, years in document.ages.items():
-        lawful = law.ages.get(region, law.age_of_consent_years)
-        if years < lawful:
-            yield f"ages.{region}: {years}, the law says {lawful}"
     for key in ("answer_within", "extension"):
         ours, theirs = getattr(document, key), getattr(law, key)
         if _days(ours) > _days(theirs):
@@ -49,15 +59,29 @@ def _laxer(document: JurisdictionDocument, law: JurisdictionDocument) -> Iterato
             yield f"{key}: {meaning}"
 
 
+def _younger(document: JurisdictionDocument, laws: Laws) -> Iterator[str]:
+    """Ages below the law's: of each region that has its own here, and of the others together."""
+    others: list[tuple[int, str, str]] = []
+    for region, law in laws_for(document, laws):
+        lawful = law.ages.get(region, law.age_of_consent_years)
+        if region not in document.ages:
+            others.append((lawful, region, _cited(law)))
+        elif document.ages[region] < lawful:
+            yield f"ages.{region}: {document.ages[region]}, the law says {lawful} ({_cited(law)})"
+    oldest, where, cited = max(others, default=(0, "", ""))
+    if document.age_of_consent_years < oldest:
+        yield f"age_of_consent_years: {document.age_of_consent_years}, the law of '{where}' says {oldest} ({cited})"
+
+
+def _cited(law: JurisdictionDocument) -> str:
+    return ", ".join(f"{source.law} {source.article}" for source in law.sources) or "the strictest law"
+
+
 def _days(period: Period) -> int:
     """The longest that a period can last: a month has 31 days."""
     return period.months * 31 + period.days
 
 
 def _said(period: Period) -> str:
-    parts = [f"{number} {word}{'s' if number > 1 else ''}" for number, word in _parts(period) if number]
-    return " and ".join(parts) or "no time"
-
-
-def _parts(period: Period) -> tuple[tuple[int, str], ...]:
-    return (period.months, "month"), (period.days, "day")
+    spans = ((period.months, "month"), (period.days, "day"))
+    return " and ".join(f"{number} {word}{'s' if number > 1 else ''}" for number, word in spans if number) or "no time"

@@ -8,16 +8,14 @@ Sources: GDPR 4 to 9, 13, 17, 21, 44 to 49; Directive 2002/58/EC, 5(3) (terminal
 CNIL, délibération of 4 July 2025 (audience measurement: data at most 25 months); the laws that the jurisdictions cite.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
 from ecrm_privacy.policy import buttons, transfers, translation
-from ecrm_privacy.policy.documents import Bundle, JurisdictionDocument, PurposeDocument
-from ecrm_privacy.policy.measure import against_the_law, unmeasured
+from ecrm_privacy.policy.documents import Bundle, PurposeDocument
+from ecrm_privacy.policy.measure import Laws, against_the_law, laws_for, unmeasured
 from ecrm_privacy.vocabulary import Category, LegalBasis, Regime
-
-Laws = Mapping[str, JurisdictionDocument]
 
 MARKETING = frozenset(
     {
@@ -223,6 +221,8 @@ def _unlocated(bundle: Bundle) -> Iterator[str]:
 def _with(bundle: Bundle, laws: Laws, regime: Regime, fact: str) -> str | None:
     """The name of a law under `regime` of which `fact` holds, by this policy's word or by the law's; None if none."""
     for name, document in sorted(bundle.jurisdictions.items()):
-        if document.regime == regime and (getattr(document, fact) or (name in laws and getattr(laws[name], fact))):
-            return f"the law of '{name}'"
+        if document.regime == regime:
+            for region, law in ((name, document), *laws_for(document, laws)):
+                if getattr(law, fact):
+                    return f"the law of '{region}'"
     return None

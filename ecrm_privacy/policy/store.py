@@ -24,11 +24,12 @@ class StoredDocuments(msgspec.Struct, frozen=True):
 
 
 class AskedAgain(msgspec.Struct, frozen=True):
-    """How many people a change asks again about a purpose ('' for all purposes together): whose yes stops counting, and
-    who said no and is asked although the time for it has not come.
+    """How many people a change asks again about a purpose ('' for all purposes together), among them those whose yes
+    stops counting, and those who said no and are asked although the time for it has not come.
     """
 
     purpose: str
+    people: int
     yes: int
     no: int
 
@@ -91,7 +92,8 @@ def asked_again(ending: Sequence[tuple[Purpose, NoticeVersion]]) -> Query[AskedA
     """
     purposes, notices = [purpose for purpose, _ in ending], [notice for _, notice in ending]
     return Query(
-        "select coalesce(s.purpose, '') as purpose,"
+        "select coalesce(s.purpose, '') as purpose, count(distinct s.subject)"
+        " filter (where s.status = any($4) or s.status = any($3) and (s.until is null or s.until > now())) as people,"
         " count(distinct s.subject) filter (where s.status = any($3) and (s.until is null or s.until > now())) as yes,"
         " count(distinct s.subject) filter (where s.status = any($4)) as no"
         " from ecrm.consent_status s join unnest($1::text[], $2::text[]) as ending(purpose, notice)"

@@ -45,8 +45,9 @@ PROBLEMS: list[tuple[str, Any, str]] = [
     ("recipients/tea-guild/country", "in", "recipients/tea-guild.toml: transfer: there is no adequacy decision about"),
     ("recipients/tea-guild/sources", [], "recipients/tea-guild.toml: sources: missing: where does the ground"),
     ("jurisdictions/us-tx/sources", [], "jurisdictions/us-tx.toml: sources: missing: cite the law"),
-    ("jurisdictions/uk/age_of_consent_years", 12, "jurisdictions/uk.toml: age_of_consent_years: 12, the law says 13 ("),
-    ("jurisdictions/eu/ages/fr", 13, "jurisdictions/eu.toml: ages.fr: 13, the law says 15"),
+    ("jurisdictions/uk/age_of_consent_years", 12, "jurisdictions/uk.toml: age_of_consent_years: 12, the law"),
+    ("jurisdictions/eu/age_of_consent_years", 15, "jurisdictions/eu.toml: age_of_consent_years: 15, the law of 'sk'"),
+    ("jurisdictions/eu/ages/fr", 13, "jurisdictions/eu.toml: ages.fr: 13, the law says 15 (GDPR"),
     ("jurisdictions/us-ca/answer_within", {"days": 46}, "jurisdictions/us-ca.toml: answer_within: 46 days, the law sa"),
     ("jurisdictions/br/answer_within", {"months": 1}, "jurisdictions/br.toml: answer_within: 1 month, the law says 15"),
     ("jurisdictions/eu/extension", {"months": 2, "days": 1}, "extension: 2 months and 1 day, the law says 2 months"),
@@ -160,3 +161,28 @@ def test_a_stricter_policy_is_as_good() -> None:
         set_key("jurisdictions/eu/validity_days_most", 730),
     )
     assert found == Review((), ())
+
+
+def test_a_document_answers_for_all_that_it_covers() -> None:
+    """Moving a country under a laxer law, or giving it a document of its own, changes nothing about its law."""
+
+    def moved(changed: Tree) -> None:
+        laws = changed["jurisdictions"]
+        laws["eu"]["covers"].remove("fr")
+        del laws["eu"]["ages"]["fr"]
+        laws["us"]["covers"] = ["fr"]
+
+    found = [line for line in reviewed(moved).problems if line.startswith("jurisdictions/us.toml: ")]
+    assert [line.split(": ")[1] for line in found] == [
+        "age_of_consent_years", "answer_within", "asks_first", "validity_days_most",
+    ]  # fmt: skip
+
+    def alone(changed: Tree) -> None:
+        moved(changed)
+        del changed["jurisdictions"]["us"]["covers"]
+        changed["jurisdictions"]["fr"] = {**changed["jurisdictions"]["uk"], "covers": [], "age_of_consent_years": 14}
+
+    assert [line.partition(" (")[0] for line in reviewed(alone).problems] == [
+        "jurisdictions/fr.toml: age_of_consent_years: 14, the law of 'fr' says 15",
+        "jurisdictions/fr.toml: validity_days_most: 0, at most 731",
+    ]
