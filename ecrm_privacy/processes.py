@@ -31,6 +31,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from ecrm_privacy import shipped
 from ecrm_privacy.app import build_app, open_house, passwords
 from ecrm_privacy.config import Config
+from ecrm_privacy.custody import keeper_at
 from ecrm_privacy.database.address import Address, admin_of
 from ecrm_privacy.database.migrate import migrate
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
@@ -273,7 +274,7 @@ def _allow_connections() -> None:
 
 
 async def _work(told: Work) -> None:
-    keyring = Keyring.load(told.config.key_file)
+    keyring = Keyring.load(told.config.key_file, keeper_at)
     async with open_house(told.config, told.address, keyring) as house:
         if (why := await house.frozen()) is not None:
             sys.stderr.write(f"ecrm: the log is frozen: {why}. Nothing personal is shown; see `ecrm ledger shard`\n")

@@ -17,6 +17,7 @@ from ecrm_privacy.config import Config
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
 from ecrm_privacy.consent.profile import Profile
+from ecrm_privacy.custody import keeper_at
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
@@ -48,7 +49,7 @@ def log_key(config: Config, keyring: Keyring) -> str:
 def load_keyring(config: Config) -> Keyring:
     """Load the key file and the epochs, in a process whose memory nobody can read. Errors as `Keyring.load`."""
     keep_memory_private()
-    return Keyring.load(config.key_file)
+    return Keyring.load(config.key_file, keeper_at)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ecrm_privacy.app import PATIENCE_S, House, passwords
 from ecrm_privacy.config import Config
+from ecrm_privacy.custody import keeper_at
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.pools import open_pools
 from ecrm_privacy.errors import Failure, KeyFileRefused
@@ -17,6 +18,7 @@ from ecrm_privacy.vault import aead
 from ecrm_privacy.vault.epochs.epoch import EpochState
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.memory import keep_memory_private
+from ecrm_privacy.vault.root import RootKeeper
 from ecrm_privacy.verbs import bar, in_house, load_keyring, log_key, reach, say
 
 
@@ -25,6 +27,9 @@ def arguments(verb: Callable[..., ArgumentParser], keys: object) -> None:
     one = verb("create", keys_create, "make a key file and its recovery copy", "ecrm keys create", keys)
     one.add_argument("--yes", action="store_true", help="do not ask for the recovery copy back")
     one.add_argument("--recover", action="store_true", help="make the old key file again from its recovery copy")
+    one.add_argument(
+        "--kept-by", metavar="ADDRESS", help="who keeps the key to the root: aws-kms:ARN or vault-transit:URL"
+    )
     one = verb("backup", keys_backup, "print the recovery copy again, or keep a copy of the epochs in a folder",
                "ecrm keys backup /mnt/usb/ecrm", keys)  # fmt: skip
     one.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="keep a copy of the epochs there, in step")
@@ -51,8 +56,9 @@ def keys_create(config: Config, given: Namespace) -> int:
     if config.key_file.exists():
         raise KeyFileRefused(f"{config.key_file} exists; a new key would make everything under the old one unreadable")
     keep_memory_private()
+    keeper = keeper_at(given.kept_by) if given.kept_by else None
     if given.recover:
-        return _recover(config)
+        return _recover(config, keeper)
     keyring = Keyring(secrets.token_bytes(aead.KEY_BYTES))
     say("Recovery copy. Write it down and keep it apart from backups of the database; without it or the key file,")
     say("everything is lost:\n")
@@ -61,12 +67,12 @@ def keys_create(config: Config, given: Namespace) -> int:
         say("That is not the same: no key file was written, and that copy is of nothing. Begin again.")
         return 1
     config.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = keyring.write(config.key_file)
+    made = keyring.write(config.key_file, keeper)
     say(f"The key file is {config.key_file}. Beside it lies {made.name}: `ecrm keys backup DIR` keeps a copy of that.")
     return 0
 
 
-def _recover(config: Config) -> int:
+def _recover(config: Config, keeper: RootKeeper | None) -> int:
     """Make the key file again; the epochs are not on paper."""
     try:
         keyring = Keyring.from_recovery(input("Type the recovery copy: "))
@@ -74,7 +80,7 @@ def _recover(config: Config) -> int:
         raise KeyFileRefused("nobody typed the recovery copy, so no key file was written") from None
     config.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     keyring.epoch_file(config.key_file).read()
-    keyring.save(config.key_file)
+    keyring.save(config.key_file, keeper)
     say(f"The key file is {config.key_file} again.")
     return 0
 
@@ -143,7 +149,8 @@ def keys_destroy(config: Config, given: Namespace) -> int:
 def keys_status(config: Config, _given: Namespace) -> int:
     """`ecrm keys status`."""
     keyring = load_keyring(config)
-    say(f"{config.key_file}: readable by its owner alone, epoch {keyring.epoch}")
+    kept = f", its root kept by {keyring.kept_by}" if keyring.kept_by else ""
+    say(f"{config.key_file}: readable by its owner alone{kept}, epoch {keyring.epoch}")
     say(f"log key: {log_key(config, keyring)}")
     if config.database_url is None and not (config.data_dir / "postgres").exists():
         say("There is no database yet.")
