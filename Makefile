@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo test check format bench growth kills lock clean
+.PHONY: help setup demo test check format bench growth kills trials lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -60,6 +60,9 @@ growth: setup ## answers in a log of a million entries beside an empty one (some
 
 kills: setup ## 50 seeded kills under load: make kills [ARGS="--seed 7"]; `make test` runs 5
 	@exec $(BIN)/python -m tests.faults.kills --rounds 50 $(ARGS)
+
+trials: setup ## 100,000 requests after withdrawals, asked of four workers; `make test` runs 1,000
+	@exec $(BIN)/python -m tests.faults.trials $(ARGS)
 
 lock: setup ## resolve requirements.lock anew, for every platform (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \
