@@ -5,7 +5,7 @@ This file, the command line and the processes are the only ones that know everyb
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from ecrm_privacy import enact, logbook, roll, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
+from ecrm_privacy.consent.disclosure import Disclosures
 from ecrm_privacy.consent.history import History
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
@@ -37,8 +38,9 @@ from ecrm_privacy.delivery.jobs import Runner
 from ecrm_privacy.delivery.witnesses import Witnesses
 from ecrm_privacy.errors import Failure, GuardRefused
 from ecrm_privacy.gate.admit import Gate
-from ecrm_privacy.gate.store import AdmitRow, Ask, look
+from ecrm_privacy.gate.store import AdmitRow, Ask, look, write
 from ecrm_privacy.gate.types import Caller, Customer, Signals
+from ecrm_privacy.gate.uses import UseLog
 from ecrm_privacy.ledger.guard import Guard
 from ecrm_privacy.ledger.publish import TURNS, Publisher
 from ecrm_privacy.ledger.store import open_log
@@ -53,8 +55,9 @@ from ecrm_privacy.rights.recall import recall
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.vocabulary import Category
-from ecrm_privacy.web import answers, ledger, operations, preferences, receipts, rights, schema, servers, session
+from ecrm_privacy.vault.uses import Counted
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, COUNTED_DAYS_MOST, Category
+from ecrm_privacy.web import answers, ledger, operations, preferences, receipts, rights, schema, servers, session, uses
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
@@ -87,8 +90,10 @@ class House(msgspec.Struct, frozen=True):
     shelf: Shelf
     writer: Writer
     gate: Gate
+    uses: UseLog
     desk: ConsentDesk
     links: Links
+    disclosures: Disclosures
     profiles: Profiles
     receipts: Receipts
     history: History
@@ -143,6 +148,7 @@ async def open_house(
         await recall(pools.house.acquire, house.rights)
         await _warm_up(house)
         house.runner.start()
+        house.uses.start()
         again: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
             ("publish", max(config.checkpoint_period_s / TURNS, 0.1), house.publisher.publish),
             ("upkeep", upkeep.LOOK_S, house.upkeep.run),
@@ -159,6 +165,7 @@ async def open_house(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await house.runner.stop()
+            await house.uses.stop()
     finally:
         if writer is not None:
             await writer.stop()
@@ -183,7 +190,8 @@ async def _furnish(
     bundle = await enact.active(acquire, writer.append, shelf, config, instead)
     indexes = BlindIndexes(keyring)
     coalescer: Coalescer[Ask, list[AdmitRow]] = Coalescer(pools.gate, look)
-    gate = Gate(coalescer.ask, keyring, shelf.bundle)
+    use_log = UseLog(partial(_write_uses, pools.gate), keyring)
+    gate = Gate(coalescer.ask, keyring, shelf.bundle, use_log)
     desk = ConsentDesk(acquire, read, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
     links = Links(desk, indexes)
     customer = partial(_customer, indexes)
@@ -202,11 +210,12 @@ async def _furnish(
     pages = Pages()
     runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
-        config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, desk=desk, links=links,
-        profiles=Profiles(desk, indexes), receipts=receipts,
+        config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, uses=use_log, desk=desk,
+        links=links, disclosures=Disclosures(desk), profiles=Profiles(desk, indexes), receipts=receipts,
         history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
-        upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), plugins), indexes=indexes, customer=customer,
-        hallway=hallway, pages=pages, desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
+        upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), (upkeep.UseCounts(), *plugins)),
+        indexes=indexes, customer=customer, hallway=hallway, pages=pages,
+        desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
         publisher=publisher, public_log=logbook.public_log(read, publisher),
         frozen=partial(logbook.frozen, read, reader.signer.name),
@@ -217,15 +226,22 @@ async def _furnish(
 
 
 def _days(hallway: Hallway) -> dict[Category, int]:
-    """How old behaviour may become."""
+    """How old behaviour may become, and the counts of how data was used, which no policy keeps longer."""
     categories = hallway.bundle.categories
-    return {name: kept.retention.at_most_days for name, kept in categories.items() if kept.behavioural}
+    days = {name: kept.retention.at_most_days for name, kept in categories.items() if kept.behavioural}
+    own = categories.get(ACCOUNTABILITY)
+    return {**days, ACCOUNTABILITY: own.retention.at_most_days if own else COUNTED_DAYS_MOST}
 
 
 @asynccontextmanager
 async def _briefly(pool: Pool) -> AsyncIterator[Conn]:
     async with pool.acquire() as conn, asyncio.timeout(READ_S):
         yield conn
+
+
+async def _write_uses(pool: Pool, made: Sequence[Counted]) -> int:
+    async with pool.acquire() as conn:
+        return await write(conn, made)
 
 
 def _customer(indexes: BlindIndexes, number: str) -> Caller:
@@ -306,7 +322,7 @@ SURFACES: tuple[ControllerRouterHandler, ...] = (
     answers.notice, answers.answer, answers.permitted, answers.my_receipts, answers.receipt,
     session.sign_in, session.sign_out,
     servers.put_subject, servers.answer_elsewhere, servers.subject_permissions, servers.check_access,
-    rights.request_right, rights.request_status, rights.export,
+    rights.request_right, rights.request_status, rights.export, uses.my_uses,
     preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget,
     preferences.request_page, preferences.copy_page, receipts.receipt_page, receipts.check_page, receipts.check_file,
     ledger.key, ledger.checkpoint, ledger.tile, ledger.statement,

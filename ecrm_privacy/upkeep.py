@@ -21,7 +21,7 @@ from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault import store as vault
-from ecrm_privacy.vocabulary import Category
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category
 
 EVERY_S, LOOK_S = 3600.0, 60.0
 OVERLAP = timedelta(minutes=10)
@@ -43,6 +43,18 @@ class Keeps(Protocol):
     @property
     def age(self) -> Callable[[Conn, Category, int, int], Awaitable[bool]]:
         """Forgets at most so many rows of a category that are older than so many days; True when none is left."""
+
+
+class UseCounts:
+    """The use log keeps as others keep behaviour: it goes by age, and is mixed."""
+
+    def mix(self, newer_than: datetime) -> Sequence[Effect]:
+        """Return what takes from the counts of the months since then the order in which people came."""
+        return (vault.mix_use_counts(newer_than),)
+
+    async def age(self, conn: Conn, category: Category, days: int, most: int) -> bool:
+        """Forget at most so many counts of months that began more than so many days ago; True when none is left."""
+        return category != ACCOUNTABILITY or await vault.age_use_counts(days, most).run(conn) < most
 
 
 class Upkeep:

@@ -94,3 +94,7 @@ CONTRIBUTE = Purpose("model.contribute")
 """The purpose under which one subject's history may help others: counts of contributors are built from nothing else."""
 EVIDENCE = Category("evidence")
 """The category whose key wraps what a subject said, so that the subject can read it and erasure can end it."""
+ACCOUNTABILITY = Category("accountability")
+"""The category under whose key it is counted how a subject's data was used, for the subject alone (GDPR 5(2), 15)."""
+COUNTED_DAYS_MOST = 395
+"""How long it may be known how often data was used."""

@@ -31,7 +31,7 @@ WRAPPED = bytes(66)
 SHARD_AT = 2
 """The first entry of a shard, where there is one: answers of the entries before it belong to the time before."""
 NOBODY_YET = SubjectId(UUID(int=0))
-CATEGORIES = ("contact", "purchases", "browsing", "preferences", "evidence")
+CATEGORIES = ("contact", "purchases", "browsing", "preferences", "evidence", "accountability")
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -194,7 +194,7 @@ class _Doubts:
         drawn = SubjectView(
             SubjectId(UUID(int=random.getrandbits(128), version=4)),
             {rule: self.row() for rule in self.bundle.rules() if random.random() < 0.8},
-            _keys(random.sample(CATEGORIES, random.randint(0, 5))),
+            _keys(random.sample(CATEGORIES, random.randint(0, 6))),
             seen=1,
         )
         if random.random() < self.share / 2:  # answers without a state: no desk writes this, the gate decides it too

@@ -17,7 +17,7 @@ from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.keys import SubjectKey
 from ecrm_privacy.vault.pseudonym import pseudonym
-from ecrm_privacy.vocabulary import CONTRIBUTE, EVIDENCE, YES, Category, Pseudonym, Purpose
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, CONTRIBUTE, EVIDENCE, YES, Category, Pseudonym, Purpose
 
 
 class Pseudonyms(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -67,6 +67,7 @@ def follow(
         key, wrapped = keys.new(keyring, after.subject, EVIDENCE)
         opened[EVIDENCE] = (key,)
         effects.append(vault.insert_key(after.subject, EVIDENCE, key.version, wrapped))
+    effects += answerable(keyring, before or SubjectView(after.subject))
     for category, document in standing.bundle.categories.items():
         if not document.behavioural:
             continue
@@ -88,13 +89,22 @@ def follow(
     return Access(opened[EVIDENCE][0], tuple(effects), tuple(closing))
 
 
+def answerable(keyring: Keyring, view: SubjectView) -> list[Effect]:
+    """Return what makes the key under which it is counted how a subject's data is used, where there is none yet."""
+    if any(row.category == ACCOUNTABILITY for row in view.keys):
+        return []
+    key, wrapped = keys.new(keyring, view.subject, ACCOUNTABILITY)
+    return [vault.insert_key(view.subject, ACCOUNTABILITY, key.version, wrapped)]
+
+
 def wanted(
     keyring: Keyring, standing: Standing, view: SubjectView
 ) -> Mapping[Category, tuple[tuple[Pseudonym, ...], frozenset[Purpose]]]:
     """Return, by category of behaviour, a subject's pseudonyms and the uses that they should have now."""
     found = {}
     for category, opened in held(keyring, view).items():
-        if standing.bundle.categories[category].behavioural and view.regime is not None:
+        document = standing.bundle.categories.get(category)
+        if document is not None and document.behavioural and view.regime is not None:
             names = tuple(sorted((pseudonym(key) for key in opened), key=lambda name: name.bytes))
             found[category] = names, uses(standing, view, category) & _looked_up(standing, category)
     return found

@@ -11,6 +11,8 @@ from ecrm_privacy.errors import NotKnown
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vocabulary import Recipient
 
+UNNAMED = "unnamed_system"
+
 
 class ServerCaller(msgspec.Struct, frozen=True):
     """A department or partner behind a bearer key; `key_hash` names its rate.
@@ -23,6 +25,11 @@ class ServerCaller(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     rate_per_minute: int
     is_partner: bool = False
+
+    @property
+    def system(self) -> str:
+        """What it is called where it is counted how data was used; a key need not name its department."""
+        return self.recipient or UNNAMED
 
 
 class Callers:

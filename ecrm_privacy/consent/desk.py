@@ -151,6 +151,24 @@ class ConsentDesk:
             session.yes_from,
         )
 
+    async def standings(self, customers: Sequence[Caller], conn: Conn) -> list[Standing]:
+        """Read where customers stand, by their numbers alone: all at once, in their order. Raises LogFrozen."""
+        if not customers:
+            return []
+        asked = await store.customers([each.customer_index for each in customers]).all(conn)
+        if not asked:
+            raise Unavailable("no policy is active")
+        if asked[0].frozen is not None:
+            raise LogFrozen(asked[0].frozen)
+        known = sorted({row.account for row in asked if row.account})
+        rows = await store.views(known).all(conn) if known else []
+        found = {row.subject: _view(row) for row in rows if row.seen is not None}
+        bundle = await self._bundle_of(asked[0].bundle)
+        return [
+            Standing(bundle, row.today, found.get(row.account) if row.account else None, yes_from=row.yes_from)
+            for row in asked
+        ]
+
     async def of_subject(self, subject: UUID, conn: Conn | None = None) -> Standing | None:
         """Read where one subject stands, as if it were the account of a caller; None when it is not there."""
         if conn is None:

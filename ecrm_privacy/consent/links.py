@@ -150,8 +150,8 @@ class Links:
         effects: list[Effect] = []
         versions = {row.category: row.version for row in sorted(account.keys, key=lambda row: row.version)}
         for category, found in held(self._desk.keyring, browser).items():
-            document = standing.bundle.categories[category]
-            if not document.behavioural or not _both_permit(standing, document.kept_under, signals):
+            document = standing.bundle.categories.get(category)
+            if document is None or not document.behavioural or not _both_permit(standing, document.kept_under, signals):
                 continue
             if not uses(standing, account, category) <= uses(standing, told, category):
                 continue

@@ -8,7 +8,7 @@ by this job. It closes first, is resumable, and may run at any time and twice.
 from uuid import UUID
 
 from ecrm_privacy.consent import store
-from ecrm_privacy.consent.access import agree, wanted
+from ecrm_privacy.consent.access import agree, answerable, wanted
 from ecrm_privacy.consent.desk import ConsentDesk
 from ecrm_privacy.sql import run_all
 from ecrm_privacy.vault import store as vault
@@ -55,7 +55,7 @@ class Reconciler:
             again = await self._desk.of_subject(subject, conn)
             if again is None or again.account is None or again.account.seen != before.account.seen:
                 return False
-            effects = []
+            effects = answerable(self._desk.keyring, again.account)
             for category, (held, should) in now.items():
                 has = {name: frozenset(Purpose(row.purpose) for row in rows if row.pseudonym == name) for name in held}
                 if any(uses != should for uses in has.values()):

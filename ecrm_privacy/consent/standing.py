@@ -92,7 +92,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of `GET /v1/permissions`."""
+    """One line of `GET /v1/permissions`; `capture_url` is where a refusal can be answered anew."""
 
     purpose: Purpose
     allowed: bool
@@ -102,6 +102,7 @@ class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     channel: str | None = None
     recipient: str | None = None
     until: date | None = None
+    capture_url: str | None = None
 
 
 class Finding(msgspec.Struct, frozen=True):

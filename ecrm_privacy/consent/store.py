@@ -40,6 +40,28 @@ def session(token_hash: bytes | None, customer_index: bytes | None = None) -> Qu
     )
 
 
+class CustomerRow(msgspec.Struct, frozen=True):
+    """Who is behind a customer number, with what stands in `SessionRow`."""
+
+    today: date
+    bundle: bytes
+    account: UUID | None
+    frozen: str | None
+    yes_from: int
+
+
+def customers(customer_indexes: Sequence[bytes | None]) -> Query[CustomerRow]:
+    """Find the subjects behind blind indexes of customer numbers; one row each, in their order."""
+    return Query(
+        "select current_date as today, a.bundle, b.subject as account, h.frozen, h.yes_from"
+        " from ecrm.policy_active a cross join ecrm.ledger_head h"
+        " cross join unnest($1::bytea[]) with ordinality as i(value, place)"
+        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = i.value order by i.place",
+        (list(customer_indexes),),
+        CustomerRow,
+    )
+
+
 class ViewRow(msgspec.Struct, frozen=True):
     """One subject with everything the desk needs of it, aggregated in one row."""
 

@@ -1,4 +1,4 @@
-"""The gate's one statement."""
+"""The gate's statement, and how it writes down what it released."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,6 +8,8 @@ import msgspec
 
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.sql import Conn, Query
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.uses import Counted
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -63,3 +65,9 @@ async def look(conn: Conn, asks: Sequence[Ask]) -> list[list[AdmitRow]]:
     for row in await admit(asks).all(conn):
         dealt[row.n].append(row)
     return dealt
+
+
+async def write(conn: Conn, made: Sequence[Counted]) -> int:
+    """Add to the counts of the use log; returns for how many of them it did."""
+    row = await vault.count_uses(made).first(conn)
+    return row.counted if row else 0

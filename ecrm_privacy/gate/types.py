@@ -14,10 +14,14 @@ from ecrm_privacy.vocabulary import Category, NoticeVersion, Pseudonym, Purpose,
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Behind whom we look: the hash of a session cookie or the blind index of a customer number; None for nobody."""
+    """Behind whom we look: the hash of a session cookie or the blind index of a customer number; None for nobody.
+
+    `system` is the department or partner that gets what is found; empty for our own pages.
+    """
 
     token_hash: bytes | None = None
     customer_index: bytes | None = None
+    system: str = ""
 
 
 class Signals(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from ecrm_privacy.policy.documents import (
     PurposeDocument,
     SlotDocument,
 )
-from ecrm_privacy.vocabulary import Category, LegalBasis
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, COUNTED_DAYS_MOST, Category, LegalBasis
 
 Names = Mapping[str, frozenset[str]]
 
@@ -113,6 +113,19 @@ def _categories(bundle: Bundle, names: Names) -> Iterator[str]:
             yield f"categories/{name}.toml: kept_under: no purpose '{category.kept_under}'"
         if category.retention.after_withdrawal_days > category.retention.at_most_days:
             yield f"categories/{name}.toml: retention.after_withdrawal_days: longer than at_most_days"
+    yield from _accountability(bundle)
+
+
+def _accountability(bundle: Bundle) -> Iterator[str]:
+    """How data was used is counted for the person alone: nothing may open it, and it is soon forgotten."""
+    for name, purpose in bundle.purposes.items():
+        if ACCOUNTABILITY in purpose.categories:
+            yield f"purposes/{name}.toml: categories: '{ACCOUNTABILITY}' serves no purpose"
+    category = bundle.categories.get(ACCOUNTABILITY)
+    if category and category.retention.at_most_days > COUNTED_DAYS_MOST:
+        yield f"categories/{ACCOUNTABILITY}.toml: retention.at_most_days: more than {COUNTED_DAYS_MOST}"
+    if category and category.behavioural:
+        yield f"categories/{ACCOUNTABILITY}.toml: behavioural: it is not what somebody does"
 
 
 def _jurisdictions(bundle: Bundle, names: Names) -> Iterator[str]:

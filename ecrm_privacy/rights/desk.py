@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -42,6 +42,7 @@ from ecrm_privacy.rights.holders import Holder, Known, Step
 from ecrm_privacy.rights.house import records
 from ecrm_privacy.rights.journal import Journal, Mark
 from ecrm_privacy.rights.plan import Certificate, plan
+from ecrm_privacy.rights.uses import CountOfUse, add_up, counted_under, counts_of_uses
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
@@ -50,6 +51,7 @@ from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vault.reply import Replies, ReplyKey
 from ecrm_privacy.vocabulary import (
+    ACCOUNTABILITY,
     CONTRIBUTE,
     EVIDENCE,
     Category,
@@ -61,6 +63,7 @@ from ecrm_privacy.vocabulary import (
 
 Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
 Append = Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]]
+T = TypeVar("T")
 
 CHUNK_ROWS = 1000
 ANSWER_WITHIN = timedelta(days=30)
@@ -83,12 +86,16 @@ class Requested(msgspec.Struct, frozen=True):
 
 
 class Erasing(msgspec.Struct, frozen=True):
-    """The payload of a job: pseudonyms, and the request to answer or the withdrawal that owes it, but no subject."""
+    """The payload of a job: pseudonyms, and the request to answer or the withdrawal that owes it, but no subject.
+
+    `counted` are the names under which it may have been counted how the data was used.
+    """
 
     pseudonyms: tuple[Pseudonym, ...]
     request_id: UUID | None = None
     requested: date | None = None
     retiring: UUID | None = None
+    counted: tuple[Pseudonym, ...] = ()
 
 
 async def _behind(conn: Conn, caller: Caller) -> store.BehindRow | None:
@@ -209,14 +216,21 @@ class RightsDesk:
 
     async def profile(self, caller: Caller) -> dict[str, dict[str, str]]:
         """Return the opened fields of the subjects behind a caller, by category, for their own eyes."""
+        found: dict[str, dict[str, str]] = {}
+        for fields in await self._own(caller, records):
+            found |= fields
+        return found
+
+    async def uses(self, caller: Caller) -> list[CountOfUse]:
+        """Return how the data of the subjects behind a caller was used, newest month first, for their own eyes."""
+        return add_up([row for rows in await self._own(caller, counts_of_uses) for row in rows])
+
+    async def _own(self, caller: Caller, read: Callable[[Conn, Known], Awaitable[T]]) -> list[T]:
+        """Read about each of the subjects behind a caller."""
         async with self._acquire() as conn:
             row = await _behind(conn, caller)
-            found: dict[str, dict[str, str]] = {}
-            for subject in (row.browser, row.account) if row else ():
-                if subject is not None:
-                    known, _ = await self._known(conn, SubjectId(subject))
-                    found |= await records(conn, known)
-        return found
+            subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
+            return [await read(conn, (await self._known(conn, subject))[0]) for subject in subjects]
 
     async def forget_browser(self, caller: Caller) -> None:
         """Erase what only this browser's cookie can reach: its own subject, never the account's."""
@@ -256,7 +270,7 @@ class RightsDesk:
                     raise
         names: dict[Category, tuple[Pseudonym, ...]] = {}
         for key in found:
-            if key.category != EVIDENCE:
+            if key.category not in {EVIDENCE, ACCOUNTABILITY}:
                 names[key.category] = (*names.get(key.category, ()), pseudonym(key))
         return Known(subject, tuple(found), names), seen.seen if seen else None
 
@@ -273,7 +287,9 @@ class RightsDesk:
         if not people:
             return True
         names = tuple(name for known, _ in people for name in known.all_pseudonyms)
-        effects = [delivery.enqueue("erase", Erasing(names, made.request_id if made else None, today))]
+        counted = tuple(name for known, _ in people for name in counted_under(known, today))
+        job = Erasing(names, made.request_id if made else None, today, counted=counted)
+        effects = [delivery.enqueue("erase", job)]
         if made:
             effects.append(store.open_request(made.request_id, None, "erasure", made.status, made.expected_by))
         outcome = await self._journaled(
@@ -301,8 +317,8 @@ class RightsDesk:
         """Return the entry that erases somebody whom a backup brought back; the journal has them already."""
         async with self._acquire() as conn:
             known, _ = await self._known(conn, subject, to_erase=True)
-        job = delivery.enqueue("erase", Erasing(known.all_pseudonyms, None, today))
-        return self._erasure([(known, ANY_SEEN)], [job])
+        job = Erasing(known.all_pseudonyms, None, today, counted=counted_under(known, today))
+        return self._erasure([(known, ANY_SEEN)], [delivery.enqueue("erase", job)])
 
     def _erasure(self, people: Sequence[tuple[Known, Seen]], effects: Sequence[Effect]) -> Entry:
         *others, (last, seen) = people
@@ -337,7 +353,7 @@ class RightsDesk:
     async def erase(self, text: str) -> None:
         """Finish an erasure: un-learn, forget, delete the pseudonyms, append the done entry, certify."""
         job = msgspec.json.decode(text, type=Erasing)
-        await self._forget(job.pseudonyms)
+        await self._forget(job.pseudonyms, job.counted)
         if job.request_id is None or (await self.status(job.request_id)).status == "fulfilled":
             return
         tables = frozenset().union(*(holder.tables for holder in self.holders))
@@ -392,11 +408,11 @@ class RightsDesk:
         for holder in self.holders:
             await self._until_done(holder.relearn, job.pseudonyms)
 
-    async def _forget(self, pseudonyms: Sequence[Pseudonym]) -> None:
+    async def _forget(self, pseudonyms: Sequence[Pseudonym], counted: Sequence[Pseudonym]) -> None:
         for holder in self.holders:
             await self._until_done(holder.unlearn, pseudonyms)
         for holder in self.holders:
-            await self._until_done(holder.forget, pseudonyms)
+            await self._until_done(holder.forget, (*pseudonyms, *counted))
         async with self._acquire() as conn, conn.transaction():
             await vault.delete_pseudonyms(pseudonyms).run(conn)
             await delivery.forget_retirements(pseudonyms).run(conn)

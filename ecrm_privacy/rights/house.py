@@ -1,11 +1,11 @@
-"""The house's own holders: evidence, sealed records, sessions and requests."""
+"""The house's own holders: evidence, sealed records, sessions, requests, and how data was used."""
 
 from typing import Any
 
 import msgspec
 
 from ecrm_privacy.errors import Tampered
-from ecrm_privacy.rights import store
+from ecrm_privacy.rights import store, uses
 from ecrm_privacy.rights.holders import Holder, Known
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault import body, envelope
@@ -82,4 +82,5 @@ def house_holders() -> tuple[Holder, ...]:
             _requests,
             lambda subject: (store.unlink_requests(subject),),
         ),
+        Holder("uses", frozenset({"ecrm.use_count"}), uses.export, forget=uses.forget),
     )

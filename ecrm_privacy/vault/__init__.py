@@ -5,7 +5,8 @@
           └ DEK         ── 32 random bytes per subject, category and version; wrapped row of 66 bytes (keys)
               ├ records      field values, AES-256-GCM (envelope)
               ├ pseudonym    the name of this category's behaviour (pseudonym)
-              └ body keys    the evidence behind a ledger entry, for the category `evidence` (body)
+              ├ body keys    the evidence behind a ledger entry, for the category `evidence` (body)
+              └ counts       how a person's data was used, for the category `accountability` (uses)
       └ labels          ── blind index keys, reply secret, log signing seed, role passwords (keyring.derive)
 
 It promises

@@ -1,4 +1,4 @@
-"""The vault's tables: wrapped keys, sealed records, blind indexes, and the register of pseudonyms.
+"""The vault's tables: wrapped keys, sealed records, blind indexes, the register of pseudonyms, and the use log.
 
 Every function returns a `Query`; nothing here begins, commits or acquires. Queries without a row type are effects:
 they may travel with a ledger entry. Rows of `pseudonym_use` are locked in the order of pseudonyms, like `ecrm.hold`
@@ -6,12 +6,14 @@ does it.
 """
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
 from ecrm_privacy.sql import Effect, Query
 from ecrm_privacy.vault.blind_index import IndexKind
+from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import Category, Pseudonym, Purpose, SubjectId
 
 
@@ -282,3 +284,59 @@ def uses_of(pseudonyms: Sequence[Pseudonym]) -> Query[UseRow]:
 def delete_pseudonyms(pseudonyms: Sequence[Pseudonym]) -> Effect:
     """Delete pseudonyms, last of all: behaviour that is left goes with them by cascade."""
     return Query("delete from ecrm.pseudonym where pseudonym = any($1::uuid[])", (list(pseudonyms),))
+
+
+# the use log --------------------------------------------------------------------------------------------------------
+
+
+class CountedRow(msgspec.Struct, frozen=True):
+    """For how many of the uses it was done."""
+
+    counted: int
+
+
+class UseCountRow(msgspec.Struct, frozen=True):
+    """A count as it stands in the table (`vault.uses` reads it)."""
+
+    use: bytes
+    month: date
+    sealed: bytes
+    times: int
+
+
+def count_uses(uses: Sequence[Counted]) -> Query[CountedRow]:
+    """Add to counts. Whoever has no key to be counted under, or is being erased, is passed over."""
+    columns = zip(*uses, strict=True) if uses else ((),) * len(Counted._fields)
+    return Query("select ecrm.count_uses($1, $2, $3, $4, $5, $6, $7) as counted", tuple(map(list, columns)), CountedRow)
+
+
+def use_counts(pseudonyms: Sequence[Pseudonym]) -> Query[UseCountRow]:
+    """Return the counts under these names, in no order."""
+    return Query(
+        "select use, month, sealed, times from ecrm.use_count where pseudonym = any($1::uuid[])",
+        (list(pseudonyms),),
+        UseCountRow,
+    )
+
+
+def forget_use_counts(pseudonyms: Sequence[Pseudonym], most: int) -> Effect:
+    """Delete at most so many counts under these names."""
+    return Query(
+        "delete from ecrm.use_count where (pseudonym, use) in"
+        " (select pseudonym, use from ecrm.use_count where pseudonym = any($1::uuid[]) limit $2)",
+        (list(pseudonyms), most),
+    )
+
+
+def age_use_counts(days: int, most: int) -> Effect:
+    """Delete at most so many counts of months that began more than so many days ago."""
+    return Query(
+        "delete from ecrm.use_count where (pseudonym, use) in"
+        " (select pseudonym, use from ecrm.use_count where month < current_date - $1::int limit $2)",
+        (days, most),
+    )
+
+
+def mix_use_counts(newer_than: datetime) -> Effect:
+    """Take from the counts of the months since then the order in which people came; a transaction of its own."""
+    return Query("call ecrm.mix_uses($1)", (newer_than,))

@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -222,6 +223,7 @@ async def permitted(
     request: AnyRequest,
     desk: NamedDependency[ConsentDesk],
     history: NamedDependency[History],
+    hallway: NamedDependency[Hallway],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
@@ -232,7 +234,21 @@ async def permitted(
     if asked is not None:
         return await history.of(standing, asked, where)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
-    return PermissionsReply(permissions(standing, signals), NoticeVersion(shown.name), answer_due(standing, signals))
+    rows = capturing(permissions(standing, signals), hallway)
+    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
+
+
+def capture_url(hallway: Hallway, purpose: Purpose) -> str:
+    """Return where a person can say anew what they permit."""
+    return f"{hallway.origin}/preferences#purpose-{purpose}"
+
+
+def capturing(rows: Sequence[PermissionRow], hallway: Hallway) -> tuple[PermissionRow, ...]:
+    """Return permissions with the place to ask beside each refusal."""
+    return tuple(
+        row if row.allowed else msgspec.structs.replace(row, capture_url=capture_url(hallway, row.purpose))
+        for row in rows
+    )
 
 
 @get("/v1/receipts")

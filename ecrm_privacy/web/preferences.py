@@ -24,6 +24,7 @@ from ecrm_privacy.web.forms import form, is_uuid, local, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.texts import texts
+from ecrm_privacy.web.uses import by_month
 
 
 class Desks(msgspec.Struct, frozen=True):
@@ -49,6 +50,7 @@ async def _letter(desks: Desks, caller: Caller, signals: Signals, where: Where, 
         notice=shown.notice,
         rows=letter.rows(shown, standing, permissions(standing, signals), t),
         known=letter.known(bundle, where.locale, profile),
+        used=by_month(await desks.rights.uses(caller), bundle, where.locale, t),
         receipts=letter.acts(await desks.receipts.mine(standing), bundle, where.locale, t),
         flash=flash,
         gpc=signals.gpc,

@@ -12,14 +12,15 @@ from msgspec import Meta
 from ecrm_privacy.consent.answer import Said, answer_due
 from ecrm_privacy.consent.callers import Callers, ServerCaller
 from ecrm_privacy.consent.desk import ConsentDesk, Where
+from ecrm_privacy.consent.disclosure import Disclosures
 from ecrm_privacy.consent.history import Gap, History, Past
 from ecrm_privacy.consent.profile import Profile, Profiles
-from ecrm_privacy.consent.standing import PermissionRow, permission, permissions
-from ecrm_privacy.errors import Malformed, NotKnown, UnknownPurpose
-from ecrm_privacy.gate.types import Customer
+from ecrm_privacy.consent.standing import PermissionRow, Standing, permission, permissions
+from ecrm_privacy.errors import Malformed, NotKnown
+from ecrm_privacy.gate.types import Customer, Signals
 from ecrm_privacy.policy.documents import Rule
 from ecrm_privacy.vocabulary import Category, Channel, NoticeVersion, Purpose, Recipient
-from ecrm_privacy.web.answers import AnswerReply, PermissionsReply, asked_times
+from ecrm_privacy.web.answers import AnswerReply, PermissionsReply, asked_times, capture_url, capturing
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
 from ecrm_privacy.web.limits import Rates
 from ecrm_privacy.web.refusals import ApiKeyRefused, ScopeMissing
@@ -132,21 +133,24 @@ async def answer_elsewhere(
 async def subject_permissions(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
-    desk: NamedDependency[ConsentDesk],
+    disclosures: NamedDependency[Disclosures],
     history: NamedDependency[History],
     customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
     where: NamedDependency[Where],
 ) -> PermissionsReply | Past:
-    """What a customer permits now, or permitted at `at` as known at `known`; to a partner, what they permit it."""
+    """What a customer permits now, or permitted at `at` as known at `known`; to a partner, what they permit it.
+
+    That it was told is written down for the customer, or it is not told.
+    """
     server = await authorize(request, "consent:read")
     asked = asked_times(request)
-    standing = await desk.standing(customer(number_of(request)))
+    standing = await disclosures.permissions(customer(number_of(request)), server.system)
     if asked is not None:
         return told(server, await history.of(standing, asked, where))
     signals = hallway.signals(request)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
-    rows = concerning(server, permissions(standing, signals))
+    rows = capturing(concerning(server, permissions(standing, signals)), hallway)
     return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
 
 
@@ -180,36 +184,29 @@ class CheckReply(msgspec.Struct, frozen=True):
 async def check_access(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
-    desk: NamedDependency[ConsentDesk],
+    disclosures: NamedDependency[Disclosures],
     customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
 ) -> CheckReply:
     """May I, and if not, where to ask. An unknown customer is answered like one who never said anything.
 
     A partner asks for itself, whether it names itself or not: what people allow the shop or another is not its own.
+    That it was told is written down for each customer, or nobody is told anything.
     """
     server = await authorize(request, "consent:read")
     asked = decode(await request.body(), Asked)
-    rules = _rules(server, asked)
-    signals = hallway.signals(request)
-    results = []
-    for number in asked.subjects:
-        standing = await desk.standing(customer(number))
-        if not rules <= set(standing.bundle.rules()):
-            raise UnknownPurpose
-        row = _strictest([permission(standing, rule, signals) for rule in sorted(rules)])
-        covered = set(asked.categories) <= set(standing.bundle.purposes[asked.purpose].categories)
-        allowed = row.allowed and covered
-        results.append(
-            Checked(
-                allowed,
-                row.status,
-                row.because if covered else "category_not_covered",
-                row.until,
-                None if allowed else f"{hallway.origin}/preferences#purpose-{asked.purpose}",
-            )
-        )
-    return CheckReply(results)
+    rules, signals = _rules(server, asked), hallway.signals(request)
+    customers = [customer(number) for number in asked.subjects]
+    standings = await disclosures.permission(customers, server.system, rules, asked.categories)
+    return CheckReply([_checked(asked, sorted(rules), standing, signals, hallway) for standing in standings])
+
+
+def _checked(asked: Asked, rules: Sequence[Rule], standing: Standing, signals: Signals, hallway: Hallway) -> Checked:
+    row = _strictest([permission(standing, rule, signals) for rule in rules])
+    covered = set(asked.categories) <= set(standing.bundle.purposes[asked.purpose].categories)
+    allowed = row.allowed and covered
+    because = row.because if covered else "category_not_covered"
+    return Checked(allowed, row.status, because, row.until, None if allowed else capture_url(hallway, asked.purpose))
 
 
 def _rules(server: ServerCaller, asked: Asked) -> set[Rule]:

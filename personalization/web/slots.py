@@ -72,9 +72,9 @@ async def slot_of_subject(
     hallway: NamedDependency[Hallway],
     locale: NamedDependency[str],
 ) -> Response[Slot]:
-    """A slot for a shop that renders on its own server; the same gate."""
-    await authorize(request, "slots:read")
-    caller = engine.customer(number_of(request))
+    """A slot for a shop that renders on its own server; the same gate. What cannot be written down is not opened."""
+    server = await authorize(request, "slots:read")
+    caller = msgspec.structs.replace(engine.customer(number_of(request)), system=server.system)
     filled = await engine.slots.fill([slot], caller, hallway.signals(request), locale)
     return Response(filled.slots[slot], headers=PERSONAL)
 

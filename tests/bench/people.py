@@ -16,7 +16,7 @@ from ecrm_privacy.vault import envelope, keys
 from ecrm_privacy.vault.blind_index import IndexKind
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
-from ecrm_privacy.vocabulary import EVIDENCE, Category, Regime, SubjectId
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, EVIDENCE, Category, Regime, SubjectId
 
 COLUMNS = {
     "ecrm.subject_key": ("subject", "category", "version", "wrapped"),
@@ -76,6 +76,7 @@ def _add(rows: dict[str, list[tuple[object, ...]]], keyring: Keyring, bundle: Bu
         sealed = envelope.seal(contact, field, value.encode())
         rows["ecrm.record"].append((person.subject, contact.category, field, contact.version, sealed))
     _key(rows, keyring, person, EVIDENCE)
+    _key(rows, keyring, person, ACCOUNTABILITY)
     for category, document in bundle.categories.items():
         if document.behavioural:
             name = pseudonym(_key(rows, keyring, person, category))

@@ -31,6 +31,7 @@ BROAD_EXCEPTS = {
     "ecrm_privacy/delivery/jobs.py::Runner._loop": "the edge of the queue: a runner that stopped would owe for ever",
     "ecrm_privacy/delivery/jobs.py::Runner.step": "the edge of a job: logged by id, tried again, at last a dead letter",
     "ecrm_privacy/gate/admit.py::Gate.admit": "every doubt is an empty grant, logged by its class and place",
+    "ecrm_privacy/gate/uses.py::UseLog._again": "the edge of a job that comes again: logged, and counts are kept",
     "ecrm_privacy/ledger/writer.py::Writer._drop": "whatever the driver says, the connection is not used again",
     "ecrm_privacy/ledger/writer.py::Writer._turn": "the edge of a turn: every caller is answered",
     "ecrm_privacy/web/edges.py::Edges.__call__": "the edge of a request: logged by id, answered with a problem",

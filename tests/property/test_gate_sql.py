@@ -23,7 +23,7 @@ from ecrm_privacy.policy.compile import NeedRow, compile, permission_need
 from ecrm_privacy.policy.decide import decide
 from ecrm_privacy.policy.documents import Bundle, Rule
 from ecrm_privacy.sql import run_all
-from ecrm_privacy.vocabulary import YES, Channel, ConsentStatus, Purpose, Recipient, Regime, SubjectId
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, YES, Channel, ConsentStatus, Purpose, Recipient, Regime, SubjectId
 from tests import scenes
 from tests.conftest import ADMIN_PASSWORD, Database
 from tests.lengths import examples
@@ -118,19 +118,18 @@ def _same_permissions(policy: Bundle, standing: Standing, signals: Signals, rows
 
 
 def _keys(policy: Bundle, scene: Scene, today: date, yes_from: int) -> set[tuple[object, ...]]:
-    """The keys that may be handed out, by `decide` and the answers alone."""
-    return {
-        (need, view.subject, key.category)
-        for view in (scene.account, scene.browser)
-        if view is not None
-        for key in view.keys
-        for need in {row.need for row in NEEDS[policy.hash] if row.category == key.category}
-        if all(
-            _permits(policy, scene, view, row, today, yes_from)
-            for row in NEEDS[policy.hash]
-            if row.need == need and row.category in {"", key.category}
-        )
-    }
+    """The keys that may be handed out, by `decide` and the answers alone; the one for counting goes with any other."""
+    opened: set[tuple[object, ...]] = set()
+    for view in (scene.account, scene.browser):
+        for need, category in {(row.need, row.category) for row in NEEDS[policy.hash] if row.category}:
+            if view is not None and all(
+                _permits(policy, scene, view, row, today, yes_from)
+                for row in NEEDS[policy.hash]
+                if row.need == need and row.category in {"", category}
+            ):
+                held = {key.category for key in view.keys} & {category, ACCOUNTABILITY}
+                opened |= {(need, view.subject, one) for one in held}
+    return opened
 
 
 def _permits(policy: Bundle, scene: Scene, view: SubjectView, need: NeedRow, today: date, yes_from: int) -> bool:

@@ -64,10 +64,10 @@ async def test_nobody_has_the_rights_of_an_owner(role, admin) -> None:
     )
 
 
-async def test_the_gate_may_only_ask_its_function(admin, gate) -> None:
-    """It reads and writes no table, and may execute `ecrm.admit` and nothing else of ours."""
+async def test_the_gate_may_only_ask_and_count(admin, gate) -> None:
+    """It reads and writes no table, and may execute `ecrm.admit`, count uses, and nothing else of ours."""
     assert await touched(admin, "ecrm_gate") == set()
-    assert await callable_by(admin, "ecrm_gate") == {"ecrm.admit"}
+    assert await callable_by(admin, "ecrm_gate") == {"ecrm.admit", "ecrm.count_uses"}
     await gate.fetch(ADMIT, *ASK)
     for table in ("ecrm.subject_key", "ecrm.session", "ecrm.consent_status", "engine.event"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -11,16 +11,17 @@ correlations, divided by its standard deviation over all ways to pair them off, 
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from math import exp, factorial, sqrt
 from operator import eq
 from typing import NamedTuple
 from uuid import UUID
 
 from ecrm_privacy.vault import keys
+from ecrm_privacy.vault import uses as vault_uses
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
-from ecrm_privacy.vocabulary import Category, SubjectId
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category, SubjectId
 from tests.integration.privacy.dump import Dump, Table
 
 Numbers = Mapping[str, float]
@@ -66,6 +67,20 @@ def truth(dump: Dump, keyring: Keyring, category: str) -> dict[str, str]:
     return found
 
 
+def counted(dump: Dump, keyring: Keyring, today: date) -> dict[str, tuple[str, ...]]:
+    """Return the names under which it is counted how each subject's data was used: what only the key file tells."""
+    there = {row["pseudonym"] for row in dump["ecrm.use_count"]}
+    found = {}
+    for row in dump["ecrm.subject_key"]:
+        if row["category"] == ACCOUNTABILITY:
+            subject, wrapped = SubjectId(UUID(row["subject"])), bytes.fromhex(row["wrapped"][2:])
+            key = keys.unwrap(keyring, subject, ACCOUNTABILITY, int(row["version"]), wrapped)
+            names = tuple(name for name in map(str, vault_uses.pseudonyms(key, today)) if name in there)
+            if names:
+                found[row["subject"]] = names
+    return found
+
+
 def uses(dump: Dump) -> dict[str, frozenset[str]]:
     """Return the purposes that each pseudonym is registered for."""
     found: dict[str, set[str]] = defaultdict(set)
@@ -88,17 +103,20 @@ def minutes(dump: Dump) -> dict[str, str]:
     return found
 
 
-def guesses(dump: Dump, pairs: Mapping[str, str], *known: Mapping[str, Hashable]) -> Iterator[Guess]:
+def guesses(
+    dump: Dump, pairs: Mapping[str, str], *known: Mapping[str, Hashable], of: Sequence[str] = SUBJECTS
+) -> Iterator[Guess]:
     """Guess by each clue about subjects together with each about pseudonyms, and compare with the true `pairs`.
 
-    `known` is what the matcher knows beforehand of both sides, by pseudonym, besides the entries in the register.
+    `known` is what the matcher knows beforehand of both sides, by pseudonym, besides the entries in the register; `of`
+    are the columns of what the pairs begin with, where that is no subject.
     """
     beforehand: Sequence[Mapping[str, Hashable]] = (uses(dump), *known)
     groups: dict[tuple[Hashable, ...], dict[str, str]] = defaultdict(dict)
     for subject, name in pairs.items():
         groups[tuple(each.get(name) for each in beforehand)][subject] = name
     theirs = list(_clues(dump, PSEUDONYMS, set(pairs.values())))
-    for clue, numbers in _clues(dump, SUBJECTS, set(pairs)):
+    for clue, numbers in _clues(dump, of, set(pairs)):
         for other, others in theirs:
             yield _guess(clue, other, [_kind(group, numbers, others) for group in groups.values()])
 

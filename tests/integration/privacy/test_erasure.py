@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Gone(msgspec.Struct, frozen=True):
 
     customer: Mapping[str, str]
     names: tuple[str, ...]
-    """Subject, pseudonyms, blind index and hash of the cookie, as a dump writes them."""
+    """Subject, pseudonyms, blind index, hash of the cookie, and names of counts, as a dump writes them."""
     purchases: str
     receipt: bytes
     status: Mapping[str, Any]
@@ -51,6 +52,8 @@ def gone(shop: Shop, customers: list[dict[str, str]]) -> Gone:
         receipt = one.http.get(f"/v1/receipts/{answered['receipt_id']}", headers={"Accept": "text/plain"}).content
         assert one.ask("access").json()["status"] == "fulfilled"
         assert all(one.slot(name)["personal"] for name in SLOTS)
+        while not one.http.get("/v1/uses").json()["uses"]:  # written down within seconds
+            time.sleep(0.2)
         session, before = one.http.cookies[SESSION], shop.dump()
         request_id = one.ask("erasure").json()["request_id"]
         one.http.cookies.set(SESSION, session, domain="127.0.0.1")
@@ -59,7 +62,8 @@ def gone(shop: Shop, customers: list[dict[str, str]]) -> Gone:
     index = _binary(BlindIndexes(shop.keyring).of(IndexKind.CUSTOMER_NUMBER, customer["customer_number"]))
     subject = next(row["subject"] for row in before["ecrm.blind_index"] if row["value"] == index)
     purchases, browsing = (matcher.truth(before, shop.keyring, name)[subject] for name in ("purchases", "browsing"))
-    names = (subject, purchases, browsing, index, _binary(hash_token(session)))
+    counted = matcher.counted(before, shop.keyring, datetime.now(UTC).date())[subject]
+    names = (subject, purchases, browsing, index, _binary(hash_token(session)), *counted)
     return Gone(customer, names, purchases, receipt, status, before, shop.dump())
 
 

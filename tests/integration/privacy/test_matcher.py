@@ -1,19 +1,22 @@
 """Whoever has a dump and nothing else cannot say whose behaviour it holds; what is left to guess is written down."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from ecrm_privacy.database.postgres import ADMIN_ROLE
-from ecrm_privacy.vocabulary import CONTRIBUTE
+from ecrm_privacy.vault import keys, uses
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, CONTRIBUTE, SubjectId
 from tests.houses import Opened
 from tests.integration.privacy import matcher
 from tests.integration.privacy.conftest import Shop
-from tests.integration.privacy.dump import Dump
+from tests.integration.privacy.dump import Dump, Table
 from tests.integration.privacy.visitors import look_around
 
 pytestmark = pytest.mark.anyio
@@ -92,6 +95,39 @@ async def test_the_register_does_not_tell_who_came_when(shop: Shop, worker: Open
         everybody = matcher.truth(dump, shop.keyring, category)
         registered = [g for g in matcher.guesses(dump, everybody) if re.match(REGISTER, g.by_pseudonym)]
         assert registered and [guess for guess in registered if not guess.is_blind] == []
+
+
+def in_clear(dump: Dump, worker: Opened) -> Dump:
+    """Return the dump as it would be if counts were stored as they are."""
+    times = dict[str, str]()
+    for row in dump["ecrm.subject_key"]:
+        if row["category"] == ACCOUNTABILITY:
+            subject, wrapped = SubjectId(UUID(row["subject"])), bytes.fromhex(row["wrapped"][2:])
+            key = keys.unwrap(worker.house.keyring, subject, ACCOUNTABILITY, int(row["version"]), wrapped)
+            names = set(map(str, uses.pseudonyms(key, datetime.now(UTC).date())))
+            for one in dump["ecrm.use_count"]:
+                if one["pseudonym"] in names:
+                    use, sealed = (bytes.fromhex(one[column][2:]) for column in ("use", "sealed"))
+                    read = uses.read(key, date.fromisoformat(one["month"]), use, sealed, int(one["times"]))
+                    times[one["pseudonym"]] = str(read[1])
+    plain = [(row["pseudonym"], times[row["pseudonym"]]) for row in dump["ecrm.use_count"] if row["pseudonym"] in times]
+    return Dump(dump.text, {**dump.tables, "ecrm.use_count": Table(("pseudonym", "times"), tuple(plain))})
+
+
+async def test_how_data_was_used_leads_to_nobody(shop: Shop, worker: Opened, came: dict[str, Pairs]) -> None:
+    """Counts are joined neither to subjects nor to behaviour; they would be if they stood there as they are."""
+    today = datetime.now(UTC).date()
+    while not set(came["browsing"]) <= set(counted := matcher.counted(shop.dump(), shop.keyring, today)):
+        await asyncio.sleep(0.5)
+    await mix(worker)
+    dump = shop.dump()
+    first = {subject: counted[subject][0] for subject in came["browsing"]}
+    assert [guess for guess in matcher.guesses(dump, first) if not guess.is_blind] == []
+    for pairs in came.values():
+        joined = {pairs[subject]: name for subject, name in first.items()}
+        assert [guess for guess in matcher.guesses(dump, joined, of=matcher.PSEUDONYMS) if not guess.is_blind] == []
+    told = matcher.guesses(in_clear(dump, worker), joined, of=matcher.PSEUDONYMS)
+    assert [guess for guess in told if not guess.is_blind and "times" in guess.by_pseudonym]
 
 
 async def spread(admin: asyncpg.Connection, came: Pairs) -> None:

@@ -63,12 +63,13 @@ def visitor(demo: DemoFile) -> Iterator[Visitor]:
 
 
 def look_around(demo: DemoFile, count: int, items: list[str], seed: int = 1) -> None:
-    """Let visitors come one after another: they say yes, look at a few things, buy one, and half of them contribute."""
+    """Let visitors come one after another: they say yes, look at things and pages, buy one, and half contribute."""
     chance = random.Random(seed)
     for _ in range(count):
         with visitor(demo) as one:
             one.answer(remember="given", personalize="given")
             for _ in range(chance.randrange(1, 4)):
                 one.act("view", chance.choice(items))
+                one.slot("for-you")
             one.act("purchase", chance.choice(items))
             one.answer(model_contribute=chance.choice(["given", "refused"]))

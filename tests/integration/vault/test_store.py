@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 
 from ecrm_privacy.sql import Query, run_all
-from ecrm_privacy.vault import envelope, keys, store
+from ecrm_privacy.vault import envelope, keys, store, uses
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
@@ -23,7 +24,7 @@ KEYRING = Keyring(bytes(range(32)))
 ADA, BOB = SubjectId(UUID(int=1)), SubjectId(UUID(int=2))
 BROWSING, CONTACT = Category("browsing"), Category("contact")
 REMEMBER, PERSONALIZE = Purpose("remember"), Purpose("personalize")
-NAME = Pseudonym(UUID(int=9))
+NAME, MONTH = Pseudonym(UUID(int=9)), date(2026, 11, 1)
 INDEX = BlindIndexes(KEYRING).of(IndexKind.EMAIL, "ada@example.org")
 
 EVERY_QUERY: list[Query[Any]] = [
@@ -47,6 +48,11 @@ EVERY_QUERY: list[Query[Any]] = [
     store.uses_of([NAME]),
     store.lock_uses([NAME]),
     store.delete_pseudonyms([NAME]),
+    store.count_uses([uses.Counted(ADA, NAME, bytes(16), MONTH, b"sealed", 2**40, 1)]),
+    store.use_counts([NAME]),
+    store.forget_use_counts([NAME], 10),
+    store.age_use_counts(395, 10),
+    store.mix_use_counts(datetime(2026, 11, 1, tzinfo=UTC)),
 ]
 
 

@@ -7,14 +7,17 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.admit import NOBODY, Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, admit
 from ecrm_privacy.gate.types import Caller, Grant, Signals
+from ecrm_privacy.gate.uses import UseLog
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vault import envelope, keys
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.keys import SubjectKey
 from ecrm_privacy.vault.pseudonym import pseudonym
+from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import Category, Purpose, Regime, SubjectId
 from tests.houses import logged
 from tests.unit.policy.policies import SHIPPED
@@ -45,14 +48,18 @@ def opening(category: str, subject: SubjectId = ADA, version: int = 1, **fields:
     return row, key
 
 
-async def granted(rows: Sequence[AdmitRow], needs: Sequence[str] = (NEED,)) -> dict[str, Grant]:
+async def granted(rows: Sequence[AdmitRow], needs: Sequence[str] = (NEED,), system: str = "") -> dict[str, Grant]:
     async def look(_ask: Ask) -> list[AdmitRow]:
         return list(rows)
 
     async def know(_hash: bytes) -> Bundle:
         return SHIPPED
 
-    return dict(await Gate(look, KEYRING, know).admit(Caller(token_hash=bytes(32)), needs, HERE))
+    async def write(_made: Sequence[Counted]) -> int:
+        raise Unavailable
+
+    gate = Gate(look, KEYRING, know, UseLog(write, KEYRING))
+    return dict(await gate.admit(Caller(token_hash=bytes(32), system=system), needs, HERE))
 
 
 async def test_values_are_opened_and_histories_are_named() -> None:
@@ -98,6 +105,25 @@ async def test_a_key_that_is_not_this_ones_opens_nothing(change: dict[str, Any])
     browsing, key = opening("browsing")
     grant = (await granted([said(), msgspec.structs.replace(contact, **change), browsing]))[NEED]
     assert grant.values == {} and grant.pseudonyms == {"browsing": (pseudonym(key),)}
+
+
+async def test_the_key_for_counting_is_nothing_to_hand_out() -> None:
+    """It comes with what is opened, and is in no grant; a need that opened nothing is as empty as before."""
+    counting, key = opening("accountability")
+    contact, _ = opening("contact", name="Ada")
+    grant = (await granted([counting, contact]))[NEED]
+    assert grant.values == {"contact": {"name": "Ada"}} and not grant.pseudonyms
+    assert key.dek.reveal().hex() not in repr(grant)
+    assert (await granted([counting]))[NEED].is_empty
+
+
+async def test_others_get_nothing_that_cannot_be_counted() -> None:
+    """Without a key to count under, and while counts cannot be written, a system's grant is empty; a page's is not."""
+    counting, _ = opening("accountability")
+    contact, _ = opening("contact", name="Ada")
+    for rows in ([counting, contact], [said(), contact]):
+        assert (await granted(rows, system="tea-guild"))[NEED] == Grant(NOBODY)
+        assert not (await granted(rows))[NEED].is_empty
 
 
 async def test_a_field_that_does_not_check_is_left_out() -> None:

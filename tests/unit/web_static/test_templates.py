@@ -58,6 +58,16 @@ PREFERENCES: dict[str, Any] = {
         _row("offers", channels=[EMAIL], **_said(allowed=True)),
         _row("share", recipients=[GUILD, NETWORK], **_said(allowed=False, status="unknown")),
     ],
+    "used": [
+        {
+            "title": "November 2026",
+            "purposes": [
+                {"name": f"use {SHARP}", "times_text": "12 times", "bar": 100, "by": [f"Our own pages: {SHARP}"]}
+            ],
+            "told": [{"who": f"The Tea Guild {SHARP}", "what": "all of it", "times_text": "once"}],
+        },
+        {"title": "October 2026", "purposes": [], "told": [{"who": "stores", "what": "x", "times_text": "once"}]},
+    ],
     "known": [{"category": "contact", "name": "How to reach you", "fields": [{"field": "Name", "value": SHARP}]}],
     "receipts": [
         {"at_text": "today", "summary": SHARP, "url": "/v1/receipts/x"},
@@ -75,6 +85,7 @@ PREFERENCES: dict[str, Any] = {
 }
 NOBODY = PREFERENCES | {
     "known": [],
+    "used": [],
     "receipts": [],
     "flash": None,
     "gpc": False,
