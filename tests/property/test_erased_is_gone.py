@@ -3,6 +3,7 @@
 import secrets
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -18,12 +19,12 @@ from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.receipt import verify_receipt
 from ecrm_privacy.ledger.verify import verify
 from ecrm_privacy.logbook import opener
-from ecrm_privacy.vault import keys
+from ecrm_privacy.vault import keys, uses
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import IndexKind
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.verbs import importers
-from ecrm_privacy.vocabulary import Category
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category
 from tests.conftest import Database
 from tests.houses import SESSION, Browser, ClusterKeyring, Opened, everything, open_for_test
 from tests.property.test_holders_complete import named
@@ -75,7 +76,9 @@ async def live(opened: Opened, number: str) -> Person:
     receipt_id = answered.json()["receipt_id"]
     proof = (await browser.http.get(f"/receipts/{receipt_id}.tlog-proof")).text
     request_id = (await browser.ask("access")).json()["request_id"]
+    await browser.http.get("/v1/slots/history")
     await opened.settle()
+    await house.uses.flush()
     await house.plugins[0].learn(lambda _done, _of: None)
     return Person(number, browser, device, receipt_id, proof, request_id)
 
@@ -104,7 +107,9 @@ async def names_of(opened: Opened, admin: asyncpg.Connection, person: Person) ->
         for k in held
     ]
     behavioural = [key for key in opened_keys if SHIPPED.categories[key.category].behavioural]
-    return {*subjects, *(pseudonym(key) for key in behavioural)}
+    today: date = await admin.fetchval("select current_date")
+    counted = [name for key in opened_keys if key.category == ACCOUNTABILITY for name in uses.pseudonyms(key, today)]
+    return {*subjects, *(pseudonym(key) for key in behavioural), *counted}
 
 
 async def rows_about(admin: asyncpg.Connection, names: set[UUID]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import asyncio
 import builtins
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -19,8 +19,10 @@ from ecrm_privacy.consent.desk import hash_token
 from ecrm_privacy.gate.admit import NOBODY, Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask
 from ecrm_privacy.gate.types import Caller, Grant, Signals
+from ecrm_privacy.gate.uses import UseLog
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import Regime, SubjectId
 from tests.conftest import Database
 from tests.houses import SESSION, Browser, Opened, idempotent, logged, open_for_test
@@ -40,7 +42,13 @@ def _every_failure() -> Iterator[Exception]:
                 yield kind.__new__(kind)
 
 
+KEYRING = Keyring(bytes(32))
 FAILURES = {type(failure).__name__: failure for failure in _every_failure()}
+
+
+async def nowhere(_made: Sequence[Counted]) -> int:
+    """Write no use down: nothing here is released."""
+    raise AssertionError("something was released")
 
 
 def _row() -> AdmitRow:
@@ -73,7 +81,7 @@ async def test_whatever_the_statement_raises_grants_nothing() -> None:
         async def know(_bundle: bytes) -> Bundle:
             return SHIPPED
 
-        assert await _ask(Gate(look, Keyring(bytes(32)), know)) == NOTHING
+        assert await _ask(Gate(look, KEYRING, know, UseLog(nowhere, KEYRING))) == NOTHING
 
 
 async def test_whatever_the_policy_raises_grants_nothing() -> None:
@@ -86,7 +94,7 @@ async def test_whatever_the_policy_raises_grants_nothing() -> None:
         async def know(_bundle: bytes, failure: Exception = failure) -> Bundle:
             raise failure
 
-        assert await _ask(Gate(look, Keyring(bytes(32)), know)) == NOTHING
+        assert await _ask(Gate(look, KEYRING, know, UseLog(nowhere, KEYRING))) == NOTHING
 
 
 async def test_who_stops_waiting_is_not_held_up() -> None:
@@ -99,7 +107,7 @@ async def test_who_stops_waiting_is_not_held_up() -> None:
         return SHIPPED
 
     with pytest.raises(asyncio.CancelledError):
-        await _ask(Gate(look, Keyring(bytes(32)), know))
+        await _ask(Gate(look, KEYRING, know, UseLog(nowhere, KEYRING)))
 
 
 # the database away ----------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ WHERE = Where("demo", "en", "eu")
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 NEIGHBOURS = 12
 """How many others there are: who contributes, and so makes what is popular and what goes with what."""
-AT_WORK = {"jobs", "upkeep", "learn", "publish"}
+AT_WORK = {"jobs", "upkeep", "learn", "publish", "uses"}
 """Tasks of the worker that would speak to the database in between."""
 
 GIVEN, REFUSED = "given", "refused"
