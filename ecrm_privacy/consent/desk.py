@@ -125,7 +125,7 @@ class ConsentDesk:
         self.append = append
         self.keyring = keyring
         self._bundle_of = bundle_of
-        self._preferences = preferences
+        self.preferences = preferences
         self._replies = Replies(keyring)
         self._notices: dict[tuple[bytes, str, str, str], NoticePayload] = {}
 
@@ -335,7 +335,7 @@ class ConsentDesk:
             controller_address=controller.address,
             controller_contact=controller.contact,
             storage_location=controller.storage_location,
-            withdraw_at=self._preferences,
+            withdraw_at=self.preferences,
             site=where.site,
             method=method,
             notice=notice,

@@ -18,7 +18,15 @@ from ecrm_privacy.consent import store
 from ecrm_privacy.consent.answer import answer_due
 from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.receipts import Prove
-from ecrm_privacy.consent.standing import PermissionRow, Standing, StatusRow, SubjectView, permissions, purpose_rule
+from ecrm_privacy.consent.standing import (
+    PermissionRow,
+    Standing,
+    StatusRow,
+    SubjectView,
+    capturing,
+    permissions,
+    purpose_rule,
+)
 from ecrm_privacy.errors import Malformed, NotKnown, SubjectErased, Tampered
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.ledger import history, receipt
@@ -213,7 +221,7 @@ class History:
             if any(entry.leaf_index in row.decided_by for row in rows)
         ]
         return Past(
-            permissions=rows,
+            permissions=capturing(rows, self._desk.preferences),
             notice=NoticeVersion(bundle.current_notice(site.notice).name),
             answer_due=answer_due(standing, signals),
             at=at,

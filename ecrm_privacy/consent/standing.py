@@ -7,6 +7,7 @@ account has not said no, and never opens what is the account's.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import TypeVar
 
 import msgspec
 
@@ -105,6 +106,9 @@ class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     capture_url: str | None = None
 
 
+Row = TypeVar("Row", bound=PermissionRow)
+
+
 class Finding(msgspec.Struct, frozen=True):
     """What a rule came to for one subject."""
 
@@ -201,6 +205,19 @@ def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRo
 def permissions(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:
     """Return every permission of the caller, in the order of the bundle."""
     return tuple(permission(standing, rule, signals) for rule in standing.bundle.rules())
+
+
+def capturing(rows: Sequence[Row], preferences: str) -> tuple[Row, ...]:
+    """Return permissions with the place to ask beside each refusal; `preferences` is the page's address."""
+    return tuple(
+        row if row.allowed else msgspec.structs.replace(row, capture_url=capture_url(preferences, row.purpose))
+        for row in rows
+    )
+
+
+def capture_url(preferences: str, purpose: Purpose) -> str:
+    """Return where a person can say anew what they permit."""
+    return f"{preferences}#purpose-{purpose}"
 
 
 def of_purposes(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:

@@ -2,7 +2,6 @@
 
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ from ecrm_privacy.consent.answer import Said, SaidAnswer, answer_due
 from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where
 from ecrm_privacy.consent.history import History, Past, When, when
 from ecrm_privacy.consent.receipts import Receipt, Receipts
-from ecrm_privacy.consent.standing import PermissionRow, Standing, permissions, purpose_rule
+from ecrm_privacy.consent.standing import PermissionRow, Standing, capturing, permissions, purpose_rule
 from ecrm_privacy.errors import Malformed, NotKnown
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
@@ -234,21 +233,8 @@ async def permitted(
     if asked is not None:
         return await history.of(standing, asked, where)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
-    rows = capturing(permissions(standing, signals), hallway)
+    rows = capturing(permissions(standing, signals), hallway.preferences)
     return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
-
-
-def capture_url(hallway: Hallway, purpose: Purpose) -> str:
-    """Return where a person can say anew what they permit."""
-    return f"{hallway.origin}/preferences#purpose-{purpose}"
-
-
-def capturing(rows: Sequence[PermissionRow], hallway: Hallway) -> tuple[PermissionRow, ...]:
-    """Return permissions with the place to ask beside each refusal."""
-    return tuple(
-        row if row.allowed else msgspec.structs.replace(row, capture_url=capture_url(hallway, row.purpose))
-        for row in rows
-    )
 
 
 @get("/v1/receipts")

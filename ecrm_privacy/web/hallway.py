@@ -61,6 +61,11 @@ class Hallway:
         return self._config.origin
 
     @property
+    def preferences(self) -> str:
+        """The address at which a person can say anew what they permit."""
+        return f"{self.origin}/preferences"
+
+    @property
     def bundle(self) -> Bundle:
         """The policy in force when this worker last looked. Raises Unavailable before it ever did."""
         if self._shelf.latest is None:

@@ -15,12 +15,12 @@ from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.disclosure import Disclosures
 from ecrm_privacy.consent.history import Gap, History, Past
 from ecrm_privacy.consent.profile import Profile, Profiles
-from ecrm_privacy.consent.standing import PermissionRow, Standing, permission, permissions
+from ecrm_privacy.consent.standing import PermissionRow, Standing, capture_url, capturing, permission, permissions
 from ecrm_privacy.errors import Malformed, NotKnown
 from ecrm_privacy.gate.types import Customer, Signals
 from ecrm_privacy.policy.documents import Rule
 from ecrm_privacy.vocabulary import Category, Channel, NoticeVersion, Purpose, Recipient
-from ecrm_privacy.web.answers import AnswerReply, PermissionsReply, asked_times, capture_url, capturing
+from ecrm_privacy.web.answers import AnswerReply, PermissionsReply, asked_times
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
 from ecrm_privacy.web.limits import Rates
 from ecrm_privacy.web.refusals import ApiKeyRefused, ScopeMissing
@@ -150,7 +150,7 @@ async def subject_permissions(
         return told(server, await history.of(standing, asked, where))
     signals = hallway.signals(request)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
-    rows = capturing(concerning(server, permissions(standing, signals)), hallway)
+    rows = capturing(concerning(server, permissions(standing, signals)), hallway.preferences)
     return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
 
 
@@ -206,7 +206,8 @@ def _checked(asked: Asked, rules: Sequence[Rule], standing: Standing, signals: S
     covered = set(asked.categories) <= set(standing.bundle.purposes[asked.purpose].categories)
     allowed = row.allowed and covered
     because = row.because if covered else "category_not_covered"
-    return Checked(allowed, row.status, because, row.until, None if allowed else capture_url(hallway, asked.purpose))
+    url = None if allowed else capture_url(hallway.preferences, asked.purpose)
+    return Checked(allowed, row.status, because, row.until, url)
 
 
 def _rules(server: ServerCaller, asked: Asked) -> set[Rule]:

@@ -94,6 +94,9 @@ def test_an_unknown_region_has_the_default_law() -> None:
             400,
             "categories/browsing.toml: retention.after_withdrawal_days: longer than at_most_days",
         ),
+        ("purposes/measure/categories", ["browsing", "accountability"], "'accountability' serves no purpose"),
+        ("categories/accountability/retention/at_most_days", 396, "retention.at_most_days: more than 395"),
+        ("categories/accountability/behavioural", True, "behavioural: it is not what somebody does"),
         ("jurisdictions/default", None, "jurisdictions/default.toml: missing: every other region falls back to it"),
         ("jurisdictions/us/covers", ["us-ca"], "jurisdictions/us.toml: covers[0]: 'us-ca' has a document of its own"),
         (

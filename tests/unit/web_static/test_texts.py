@@ -4,12 +4,30 @@ import re
 
 import pytest
 
+from ecrm_privacy.policy.compile import compile
+from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vocabulary import Answer, ConsentStatus, ExpressionMethod, LegalBasis, RightKind
 from ecrm_privacy.web.texts import DEFAULT_LOCALE, TEXTS, labels, texts
+from tests.conftest import CHECKOUT
+from tests.unit.policy.policies import SHIPPED, bundle, tree
 
+
+def _every_basis() -> Bundle:
+    """The shipped policy, with its optional purposes on one basis after the other."""
+    changed = tree()
+    optional = [purpose for purpose in changed["purposes"].values() if not purpose.get("required")]
+    for purpose, basis in zip(optional, (basis for basis in LegalBasis if basis != "legal_obligation"), strict=False):
+        purpose |= {"basis": basis.value, "validity_days": 365, "opt_out": []}
+    return bundle(changed)
+
+
+EVERY_BASIS = _every_basis()
 LOCALES = sorted(TEXTS)
 ENGLISH = TEXTS[DEFAULT_LOCALE]
-BECAUSE = {"required", "covered", "consent", "opt_out", "restricted", "gpc", "under_age", "stale_notice", "closed_here"}
+DECIDED = {row.because for policy in (SHIPPED, EVERY_BASIS) for row in compile(policy).decisions}
+"""Every word of the truth table, also on bases that the shipped policy does not use."""
+BESIDE = {"closed_here", "unknown_rule", "unavailable", "category_not_covered"}
+"""What is decided beside the table: by the gate's statement, by its doubts, and by what a server asks about."""
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -34,13 +52,26 @@ def test_keys_do_not_hide_behind_a_mapping() -> None:
 def test_the_standards_words_have_texts() -> None:
     """Each status, reason, answer, method and right has its words."""
     wanted = {f"status_{status}" for status in ConsentStatus}
-    wanted |= {f"because_{word}" for word in BECAUSE}
+    wanted |= {f"because_{word}" for word in DECIDED | BESIDE}
     wanted |= {f"because_{status}" for status in ConsentStatus if status not in {"given", "renewed"}}
     wanted |= {f"because_{basis}" for basis in LegalBasis}
     wanted |= {f"answer_{answer}" for answer in Answer}
     wanted |= {f"method_{method}" for method in ExpressionMethod}
     wanted |= {f"right_{right}" for right in RightKind}
     assert wanted - set(ENGLISH) == set()
+
+
+def test_no_word_of_a_decision_is_forgotten() -> None:
+    """The words that the gate's statement, its doubts and the desk write themselves are those that are listed here."""
+    migrations = [path.read_text("utf-8") for path in sorted((CHECKOUT / "migrations").glob("*.sql"))]
+    newest = [text for text in migrations if "function ecrm.admit(" in text][-1]
+    case = re.findall(r"case when d\.allowed.*?as refused", newest, re.DOTALL)[-1]
+    written = set(re.findall(r"(?:then|,) '(\w+)'", case))
+    for room, call in (("consent/standing", "(?:Finding|Decision)"), ("gate/admit", "Permission")):
+        source = (CHECKOUT / "ecrm_privacy" / f"{room}.py").read_text("utf-8")
+        written |= set(re.findall(rf'{call}\(.*, "(\w+)"', source))
+    asked = re.findall(r'if covered else "(\w+)"', (CHECKOUT / "ecrm_privacy/web/servers.py").read_text("utf-8"))
+    assert written | set(asked) == BESIDE
 
 
 @pytest.mark.parametrize("locale", LOCALES)
