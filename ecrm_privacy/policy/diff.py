@@ -136,9 +136,14 @@ def _documents(
         yield Difference(file, "", "" if before is None else "there", "" if after is None else "there"), False
         return
     for key, was, now in _fields(before, after):
-        widens = (section, key) in WIDENS and WIDENS[section, key](was, now)
+        widens = (section, key) in WIDENS and WIDENS[section, key](was, _among_them(old, key, now))
         purposes = _concerned(new, section, name, was, now) if widens else ()
         yield Difference(file, key, _words(was), _words(now), purposes), widens
+
+
+def _among_them(old: Bundle, key: str, now: Any) -> Any:
+    """What a change means to those who answered already: nobody of them lives under a regime that was not there."""
+    return tuple(regime for regime in now if regime in old.regimes) if key == "opt_out" else now
 
 
 def _fields(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:

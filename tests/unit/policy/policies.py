@@ -28,6 +28,28 @@ def bundle(changed: Tree) -> Bundle:
     return from_documents(canonical(changed))
 
 
+def before_the_laws() -> Tree:
+    """The shipped policy as an older program stored it: four laws, without what was written about them since."""
+    older = tree()
+    older["jurisdictions"] = {
+        name: {
+            key: law[key]
+            for key in ("regime", "age_of_consent_years", "answer_within", "extension", "ask_again_after_days")
+        }
+        for name, law in older["jurisdictions"].items()
+        if name in {"eu", "uk", "us-ca", "default"}
+    }
+    for section in ("purposes", "categories", "recipients", "channels", "notices"):
+        for document in older[section].values():
+            document["texts"]["de"].pop("of")
+    older["recipients"] = {name: {"texts": document["texts"]} for name, document in older["recipients"].items()}
+    older["channels"]["post"].pop("electronic")
+    for purpose in older["purposes"].values():
+        for key in ("opt_out", "opt_out_signal"):
+            purpose[key] = [regime for regime in purpose.get(key, ()) if regime != "opt-out"]
+    return older
+
+
 @st.composite
 def bundles(draw: st.DrawFn) -> Bundle:
     """The shipped policy with other grounds, regimes, opt-outs, signals and yes's of one's own."""

@@ -3,7 +3,7 @@
 import pytest
 
 from ecrm_privacy.policy.diff import Diff, diff
-from tests.unit.policy.policies import SHIPPED, Tree, bundle, tree
+from tests.unit.policy.policies import SHIPPED, Tree, before_the_laws, bundle, tree
 from tests.unit.policy.test_load import set_key
 
 
@@ -85,6 +85,24 @@ def test_a_new_notice_says_who_is_asked_again() -> None:
     found = diff(SHIPPED, bundle(new))
     assert found.ask_again == ("offers",)
     assert found.unasked == ()
+
+
+def test_a_law_more_concerns_nobodys_answer() -> None:
+    """Whoever answered lives under a law that was there: what silence permits under a new one is no yes of theirs."""
+    found = diff(bundle(before_the_laws()), SHIPPED)
+    assert (found.unasked, found.ask_again, found.gone) == ((), (), ())
+    assert {line.file for line in found.material} == {
+        "jurisdictions/us-ca.toml",
+        "jurisdictions/eu.toml",
+        "jurisdictions/uk.toml",
+    }
+    assert diff(SHIPPED, bundle(before_the_laws())).gone == ("opt-out",)
+
+
+def test_data_that_goes_elsewhere_is_material() -> None:
+    """Another country, or another ground for it, concerns whoever said yes to that recipient's purposes."""
+    assert changed_by(("recipients/tea-guild/country", "ch")).unasked == ("share",)
+    assert changed_by(("recipients/tea-guild/transfer", "standard_clauses")).unasked == ("share",)
 
 
 def test_an_editorial_new_notice_asks_nobody() -> None:

@@ -9,7 +9,7 @@ import pytest
 from ecrm_privacy.errors import PolicyRefused
 from ecrm_privacy.policy.load import canonical, from_documents, load
 from ecrm_privacy.vocabulary import Category, LegalBasis, Purpose
-from tests.unit.policy.policies import FOLDER, SHIPPED, Tree, bundle, tree
+from tests.unit.policy.policies import FOLDER, SHIPPED, Tree, before_the_laws, bundle, tree
 
 
 def problems(change: Callable[[Tree], object]) -> list[str]:
@@ -263,6 +263,13 @@ def test_what_is_stored_is_checked_like_files() -> None:
             from_documents(stored)
     with pytest.raises(PolicyRefused, match="sites: a policy has at least one site"):
         from_documents(canonical({}))
+
+
+def test_what_an_older_program_stored_is_still_read() -> None:
+    """Every key that came later has a meaning where it is absent, so a policy in force stays in force."""
+    older = bundle(before_the_laws())
+    assert from_documents(older.documents).hash == older.hash
+    assert older.jurisdiction("de").name == "default" and older.jurisdiction("us-ca").asks_first
 
 
 def test_the_hash_is_of_the_words_not_of_the_files(tmp_path: Path) -> None:
