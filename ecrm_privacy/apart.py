@@ -13,6 +13,7 @@ import msgspec
 
 from ecrm_privacy.app import passwords
 from ecrm_privacy.config import Config
+from ecrm_privacy.custody import keeper_at
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.pools import HOUSE, connect
 from ecrm_privacy.errors import Unavailable
@@ -21,6 +22,7 @@ from ecrm_privacy.ledger.verify import Apart, Part, Share, verify_share
 from ecrm_privacy.logbook import opener
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.memory import keep_memory_private
 
 BODIES_WORTH_IT = 50_000
 """With fewer, a process takes longer to start than to check its share."""
@@ -68,7 +70,8 @@ def work() -> int:
 
 
 async def _check(told: Told) -> Part:
-    keyring = Keyring.load(told.config.key_file)
+    keep_memory_private()
+    keyring = Keyring.load(told.config.key_file, keeper_at)
     conn = await connect(told.address, HOUSE, passwords(keyring)[HOUSE])
     try:
         return await verify_share(conn, opener(conn, keyring), told.snapshot, told.share)
