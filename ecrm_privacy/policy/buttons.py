@@ -13,7 +13,9 @@ import msgspec
 from ecrm_privacy.policy.documents import Bundle, NoticeDocument, NoticeText
 
 LONGER_MOST = 1.6
-"""How many times as long as the other button's words a button's words may be."""
+"""How many times as long as the other button's words a button's words may be,"""
+LONGER_ANYWAY = 6
+"""and by how many characters they may always be longer: a "don't", a "nicht"."""
 WORDS_APART_MOST = 1
 
 
@@ -85,7 +87,8 @@ def _shown(bundle: Bundle) -> Iterator[tuple[NoticeDocument, str, NoticeText]]:
 
 def _lengths(text: NoticeText) -> Iterator[str]:
     accept, refuse = len(text.accept), len(text.refuse)
-    if max(accept, refuse) > LONGER_MOST * min(accept, refuse):
+    shorter, longest = sorted((accept, refuse))
+    if longest > max(LONGER_MOST * shorter, shorter + LONGER_ANYWAY):
         longer = "refuse" if refuse > accept else "accept"
         yield f"{longer}: much longer than the other button ({accept} and {refuse} characters for accept and refuse)"
     elif abs(len(text.accept.split()) - len(text.refuse.split())) > WORDS_APART_MOST:
