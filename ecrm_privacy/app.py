@@ -51,6 +51,7 @@ from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.rights.house import house_holders
 from ecrm_privacy.rights.journal import Journal
+from ecrm_privacy.rights.plan import Windows
 from ecrm_privacy.rights.recall import recall
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
@@ -206,7 +207,8 @@ async def _furnish(
     site, document = next(iter(bundle.sites.items()))
     holders = [*house_holders(), *(holder for plugin in plugins for holder in plugin.holders)]
     journal = Journal(config.key_file.with_name("erasures.journal"), keyring)
-    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, journal, document.controller.name, site)
+    windows = Windows(config.key_epoch_days, config.key_backup_days)
+    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, journal, document.controller.name, site, windows)
     pages = Pages()
     runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from ecrm_privacy.errors import Tampered, Unavailable
+from ecrm_privacy.errors import EpochDestroyed, Tampered, Unavailable
 from ecrm_privacy.gate.store import AdmitRow, Ask
 from ecrm_privacy.gate.types import Caller, Grant, Permission, Signals
 from ecrm_privacy.gate.uses import Released, UseLog
@@ -102,6 +102,9 @@ class Gate:
         assert row.subject and row.category and row.version and row.wrapped
         try:
             return keys.unwrap(self._keyring, SubjectId(row.subject), Category(row.category), row.version, row.wrapped)
+        except EpochDestroyed:  # gone, as it should be, and not damaged: a backup brought the row back
+            log.warning("gate_closed", reason="epoch_destroyed", category=row.category)
+            return None
         except Tampered:
             log.error("gate_closed", reason="tampered", category=row.category)
             return None

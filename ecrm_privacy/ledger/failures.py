@@ -1,7 +1,8 @@
 """What can be wrong with one entry. These live here because only the ledger writer knows them.
 
 Refusal
-├── StaleSubject     somebody wrote about this subject since the caller read; read again and retry
+├── StaleSubject     what the caller read is no longer so (somebody wrote about the subject, an epoch of keys was
+│                    closed); read again and retry
 ├── KeyTaken         the Idempotency-Key was taken by an earlier entry; answer with the reply that is kept
 └── EntryRefused     the database refused the entry or one of its effects
 `LogFrozen`, which others meet too, stands with the failures of everybody.
@@ -13,7 +14,7 @@ __all__ = ["EntryRefused", "KeyTaken", "LogFrozen", "StaleSubject"]
 
 
 class StaleSubject(Refusal):
-    """The subject's newest entry is not the one the caller had seen; nothing was written."""
+    """What the entry was decided by is no longer so (a newer entry, a closed epoch of keys); nothing was written."""
 
 
 class KeyTaken(Refusal):

@@ -303,6 +303,8 @@ def _refusal_of(problem: Exception, state: str) -> Failure:
     constraint = getattr(problem, "constraint_name", None)
     if constraint == "reply_pkey":
         return KeyTaken("the Idempotency-Key was taken by an earlier entry")
+    if constraint == "subject_key_epoch_closed":
+        return StaleSubject("a key of this entry was wrapped under an epoch that was closed since")
     if constraint in _BY_LEAF_INDEX:
         return Tampered("the head of the log is behind its entries; verify the ledger")
     return EntryRefused(state or type(problem).__name__, constraint)

@@ -41,12 +41,13 @@ from ecrm_privacy.rights import store
 from ecrm_privacy.rights.holders import Holder, Known, Step
 from ecrm_privacy.rights.house import records
 from ecrm_privacy.rights.journal import Journal, Mark
-from ecrm_privacy.rights.plan import Certificate, plan
+from ecrm_privacy.rights.plan import USUAL, Certificate, Windows, last_copies, plan
 from ecrm_privacy.rights.uses import CountOfUse, add_up, counted_under, counts_of_uses
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.body import seal_body
+from ecrm_privacy.vault.epochs import store as epochs
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vault.reply import Replies, ReplyKey
@@ -121,6 +122,7 @@ class RightsDesk:
         journal: Journal,
         controller: str,
         site: str,
+        windows: Windows = USUAL,
     ) -> None:
         self._acquire = acquire
         self._append = append
@@ -129,6 +131,7 @@ class RightsDesk:
         self.journal = journal
         self._controller = controller
         self._site = site
+        self._windows = windows
         self.holders = tuple(holders)
 
     async def request(self, caller: Caller, right: RightKind, *, idempotency_key: str, body: bytes) -> Requested:
@@ -357,10 +360,13 @@ class RightsDesk:
         if job.request_id is None or (await self.status(job.request_id)).status == "fulfilled":
             return
         tables = frozenset().union(*(holder.tables for holder in self.holders))
-        promised = plan(tables)
+        async with self._acquire() as conn:
+            newest = (await epochs.known().all(conn))[-1]
+        last = last_copies(newest.epoch, newest.began, newest.today, self._windows)
+        promised = plan(tables, last)
         certificate = Certificate(
-            version=1, goes=promised.goes, stays=promised.stays, pseudonyms=len(job.pseudonyms),
-            requested=job.requested or datetime.now(UTC).date(), done=datetime.now(UTC).date(),
+            version=2, goes=promised.goes, stays=promised.stays, pseudonyms=len(job.pseudonyms),
+            requested=job.requested or newest.today, done=newest.today, last_copies=last,
         )  # fmt: skip
         closing = store.close_request(job.request_id, "fulfilled", msgspec.json.encode(certificate).decode())
         outcome = (await self._append([msgspec.structs.replace(self._entry(), effects=(closing,))]))[0]

@@ -1,6 +1,6 @@
 """What an erasure takes, what stays, and why. Pure; the certificate repeats it word for word."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 
@@ -12,8 +12,26 @@ class Plan(msgspec.Struct, frozen=True):
     stays: tuple[str, ...]
 
 
+class Windows(msgspec.Struct, frozen=True):
+    """How many days an epoch of keys is current, and how many days a backup of the database is kept."""
+
+    epoch_days: int = 30
+    backup_days: int = 30
+
+
+USUAL = Windows()
+
+
+class LastCopies(msgspec.Struct, frozen=True):
+    """When the last copies in backups end: what was sealed with the key of its epoch, behaviour with the backup."""
+
+    epoch: int
+    sealed_until: date
+    behaviour_until: date
+
+
 class Certificate(msgspec.Struct, frozen=True):
-    """What an erasure did. It names nobody. Days are those on which the last copies end."""
+    """What an erasure did. It names nobody. Days are those on which the last copies are due to end."""
 
     version: int
     goes: tuple[str, ...]
@@ -21,16 +39,32 @@ class Certificate(msgspec.Struct, frozen=True):
     pseudonyms: int
     requested: date
     done: date
+    last_copies: LastCopies
 
 
 STAYS = (
     "Ledger leaves: salted commitments that name nobody; without their bodies nobody opens them (GDPR 17(3)(e)).",
     "One keyed hash of the number you had here: by it a restored backup does not bring you back. It names nobody.",
     "Receipts that you saved: only you hold them.",
-    "Backups: sealed data until the epoch key is destroyed, behaviour until the backup expires.",
 )
 
 
-def plan(tables: frozenset[str]) -> Plan:
+def last_copies(epoch: int, began: date, done: date, windows: Windows) -> LastCopies:
+    """Return when the last copies in backups end, if the operator does on time what is due.
+
+    The epoch is the newest one when the erasure was done: every key of the subject had stood under it or an older one.
+    It is due to be left when it is old, and destroyed when no backup is kept any more from before that.
+    """
+    kept = timedelta(days=windows.backup_days)
+    left = max(began + timedelta(days=windows.epoch_days), done)
+    return LastCopies(epoch, left + kept, done + kept)
+
+
+def plan(tables: frozenset[str], last: LastCopies) -> Plan:
     """Return the plan for the tables that holders claimed."""
-    return Plan(tuple(sorted(tables)), STAYS)
+    sealed = (
+        f"Backups, sealed data: until the key of epoch {last.epoch} is destroyed, which is due by {last.sealed_until};"
+        f' the public log says so when it is done (key.destroyed, "epoch":{last.epoch}).'
+    )
+    behaviour = f"Backups, behaviour: until the last one from before is thrown away, by {last.behaviour_until}."
+    return Plan(tuple(sorted(tables)), (*STAYS, sealed, behaviour))

@@ -98,6 +98,8 @@ async def test_an_erasure_takes_browser_and_account(opened: Opened, number: str)
     certificate = done["certificate"]
     assert done["status"] == "fulfilled" and certificate["pseudonyms"] >= 3
     assert {"ecrm.subject_key", "ecrm.record", "ecrm.session"} <= set(certificate["goes"]) and certificate["stays"]
+    last = certificate["last_copies"]
+    assert last["epoch"] == 1 and certificate["done"] < last["behaviour_until"] < last["sealed_until"]
 
 
 async def test_nothing_personal_is_logged(opened: Opened, number: str) -> None:

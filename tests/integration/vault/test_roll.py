@@ -2,19 +2,27 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from ecrm_privacy.app import site_signals
 from ecrm_privacy.errors import ClockDiffers, CopyMissing, EpochDestroyed, EpochInUse, EpochsRefused
+from ecrm_privacy.gate.types import Caller
+from ecrm_privacy.ledger.failures import StaleSubject
+from ecrm_privacy.ledger.record import Entry, LeafType, commitment, leaf
 from ecrm_privacy.ledger.verify import verify
 from ecrm_privacy.logbook import opener
 from ecrm_privacy.roll import Roll
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault.epochs.epoch import EpochState
+from ecrm_privacy.vault.store import insert_key
+from ecrm_privacy.vocabulary import SubjectId
 from tests.conftest import Database
-from tests.houses import ClusterKeyring
+from tests.houses import SESSION, ClusterKeyring, logged
 from tests.integration.vault.rolling import (
     CONTACT,
     epochs_of_keys,
@@ -227,3 +235,46 @@ async def test_a_key_that_another_root_wrapped_is_not_moved(database: Database, 
         roll = Roll(right.house.pools.house.acquire, right.house.writer.append, wrong, 0, 30)
         assert (await roll.rotate(quiet)).unopened == 3
         assert await opens(admin, right.house.keyring, people)
+
+
+async def test_what_a_backup_brought_back_of_a_destroyed_epoch_is_gone(database: Database, tmp_path: Path) -> None:
+    """The person's page comes without them, and what they said is beyond reach; neither is taken for damage."""
+    async with keeping_epochs(database, tmp_path) as opened, opened.as_admin() as admin:
+        visitor = opened.browser()
+        assert (await visitor.answer({"remember": "given", "personalize": "given"})).status_code == 201
+        rows = await admin.fetch("select subject, category, version, wrapped from ecrm.subject_key")
+        await roll_of(opened).rotate(quiet)
+        await roll_of(opened).destroy(1, at_once=True)
+        await admin.execute("alter table ecrm.subject_key drop constraint subject_key_epoch_closed")
+        for row in rows:
+            await admin.execute(
+                "update ecrm.subject_key set wrapped = $4 where subject = $1 and category = $2 and version = $3", *row
+            )
+        with logged() as told:
+            grants = await opened.house.gate.admit(
+                Caller(token_hash=sha256(visitor.cookies[SESSION].encode()).digest()),
+                ["slot:for-you"],
+                site_signals(opened.house),
+            )
+        grant = grants["slot:for-you"]
+        assert grant.permission.allowed and grant.values == {} == grant.pseudonyms
+        assert b"epoch_destroyed" in told.getvalue() and b"tampered" not in told.getvalue()
+        report = await verify(admin, opener(admin, opened.house.keyring))
+        assert (report.opened, report.unopened) == (0, 1) and "current answers" in (report.problem or "")
+
+
+async def test_a_key_that_came_too_late_is_wrapped_again(database: Database, tmp_path: Path) -> None:
+    """Whoever prepared an answer before an epoch was closed is told to begin again, and nothing is written."""
+    async with keeping_epochs(database, tmp_path) as opened, opened.as_admin() as admin:
+        key, wrapped = keys.new(opened.house.keyring, SubjectId(uuid4()), CONTACT)
+        await roll_of(opened).rotate(quiet)
+        await roll_of(opened).destroy(1, at_once=True)
+        text, opening = b"{}", bytes(32)
+        late = Entry(
+            leaf=leaf(LeafType.POLICY, commitment(opening, text)),
+            statement=(text, opening),
+            effects=(insert_key(key.subject, CONTACT, 1, wrapped),),
+        )
+        before = await admin.fetchval("select tree_size from ecrm.ledger_head")
+        assert isinstance((await opened.house.writer.append([late]))[0], StaleSubject)
+        assert await admin.fetchval("select tree_size from ecrm.ledger_head") == before

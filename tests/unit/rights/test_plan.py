@@ -3,30 +3,49 @@
 from datetime import date
 
 import msgspec
+import pytest
 
 from ecrm_privacy.rights.holders import Known
 from ecrm_privacy.rights.house import house_holders
-from ecrm_privacy.rights.plan import STAYS, Certificate, plan
+from ecrm_privacy.rights.plan import STAYS, Certificate, LastCopies, Windows, last_copies, plan
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vocabulary import Category, SubjectId
 from tests.unit.consent.people import a_subject
 
+LAST = LastCopies(3, date(2026, 3, 31), date(2026, 2, 20))
 KEYRING = Keyring(bytes(32))
 SUBJECT: SubjectId = a_subject().subject
 
 
 def test_what_holders_claim_goes() -> None:
     """Every table that a holder has, in one order, and the reasons for what stays."""
-    made = plan(frozenset({"ecrm.session", "ecrm.body"}))
-    assert made.goes == ("ecrm.body", "ecrm.session") and made.stays == STAYS
+    made = plan(frozenset({"ecrm.session", "ecrm.body"}), LAST)
+    assert made.goes == ("ecrm.body", "ecrm.session") and made.stays[:-2] == STAYS
+    sealed, behaviour = made.stays[-2:]
+    assert "epoch 3 is destroyed, which is due by 2026-03-31" in sealed and "by 2026-02-20" in behaviour
+
+
+@pytest.mark.parametrize(
+    ("began", "sealed"),
+    [
+        (date(2026, 1, 1), date(2026, 3, 2)),
+        (date(2026, 1, 21), date(2026, 3, 22)),
+        (date(2025, 6, 1), date(2026, 2, 20)),
+    ],
+)
+def test_the_last_sealed_copy_ends_with_its_epoch(began: date, sealed: date) -> None:
+    """When the epoch will be old, or now if it is, and then as long as a backup is kept; behaviour goes with those."""
+    last = last_copies(3, began, date(2026, 1, 21), Windows(epoch_days=30, backup_days=30))
+    assert last == LastCopies(3, sealed, date(2026, 2, 20))
 
 
 def test_a_certificate_names_nobody() -> None:
     """It holds tables, reasons, a count and days."""
-    made = Certificate(1, ("ecrm.body",), STAYS, 3, date(2026, 1, 1), date(2026, 1, 2))
-    assert set(msgspec.to_builtins(made)) == {"version", "goes", "stays", "pseudonyms", "requested", "done"}
+    made = Certificate(2, ("ecrm.body",), STAYS, 3, date(2026, 1, 1), date(2026, 1, 2), LAST)
+    fields = {"version", "goes", "stays", "pseudonyms", "requested", "done", "last_copies"}
+    assert set(msgspec.to_builtins(made)) == fields
 
 
 def test_the_houses_holders_share_no_table() -> None:
