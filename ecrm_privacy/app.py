@@ -13,13 +13,9 @@ from typing import Any
 import msgspec
 import structlog
 from litestar import Litestar
-from litestar.datastructures import CacheControlHeader
-from litestar.di import Provide
-from litestar.routes import HTTPRoute
-from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
-from ecrm_privacy import enact, logbook, roll, shipped, upkeep
+from ecrm_privacy import enact, logbook, roll, routes, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
@@ -29,6 +25,7 @@ from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
 from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.consent.reconcile import Reconciler
+from ecrm_privacy.consent.visitor import Visitor, visitor
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.coalesce import Coalescer
 from ecrm_privacy.database.migrate import check_schema
@@ -39,8 +36,9 @@ from ecrm_privacy.delivery.witnesses import Witnesses
 from ecrm_privacy.errors import Failure, GuardRefused
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look, write
-from ecrm_privacy.gate.types import Caller, Customer, Signals
+from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.gate.uses import UseLog
+from ecrm_privacy.hall import Doors, Hall, Repeated, furnish, repeating
 from ecrm_privacy.ledger.guard import Guard
 from ecrm_privacy.ledger.publish import TURNS, Publisher
 from ecrm_privacy.ledger.store import open_log
@@ -54,20 +52,18 @@ from ecrm_privacy.rights.journal import Journal
 from ecrm_privacy.rights.plan import Windows
 from ecrm_privacy.rights.recall import recall
 from ecrm_privacy.sql import Conn
-from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import ACCOUNTABILITY, COUNTED_DAYS_MOST, Category
-from ecrm_privacy.web import answers, ledger, operations, preferences, receipts, rights, schema, servers, session, uses
 from ecrm_privacy.web.edges import Edges
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
 from ecrm_privacy.web.limits import Rates
-from ecrm_privacy.web.operations import Health, Script, read_script
-from ecrm_privacy.web.pages import STATIC, Pages
+from ecrm_privacy.web.operations import Health
+from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.preferences import Desks
-from ecrm_privacy.web.problems import handle
-from ecrm_privacy.web.servers import Authorize, authorizer
+from ecrm_privacy.web.servers import bearer_of
 from ecrm_privacy.web.tokens import SignInTokens
 
 log = structlog.get_logger(__name__)
@@ -79,11 +75,13 @@ EPOCHS_S = 60.0
 """How long a worker that wraps no keys may still hold the key of an epoch that was destroyed."""
 READ_S = 1.0
 """How long a read of the doors may take, before a server that hangs counts as away. A commit takes its time."""
-STATIC_AGE_S = 300
 
 
 class House(msgspec.Struct, frozen=True):
-    """The long-lived objects of one worker. Each field can be asked for by its name in a handler."""
+    """The long-lived objects of a process that has the keys. Each can be asked for by its name in a handler.
+
+    `hall` is what it needs to render, too; nothing there reaches anything else here.
+    """
 
     config: Config
     keyring: Keyring
@@ -102,7 +100,6 @@ class House(msgspec.Struct, frozen=True):
     runner: Runner
     upkeep: upkeep.Upkeep
     indexes: BlindIndexes
-    customer: Customer
     hallway: Hallway
     pages: Pages
     desks: Desks
@@ -111,10 +108,16 @@ class House(msgspec.Struct, frozen=True):
     public_log: PublicLog
     frozen: Callable[[], Awaitable[str | None]]
     health: Health
-    embed: Script
     log_key: str
-    authorize: Authorize
-    plugins: tuple[Any, ...] = ()
+    doors: Doors
+    hall: Hall
+    keepers: tuple[Any, ...] = ()
+    """What of each plugin runs here: how what it keeps about people goes."""
+
+    @property
+    def plugins(self) -> tuple[Any, ...]:
+        """The plugins that render in this process."""
+        return self.hall.plugins
 
 
 def passwords(keyring: Keyring) -> dict[str, str]:
@@ -124,9 +127,11 @@ def passwords(keyring: Keyring) -> dict[str, str]:
 
 @asynccontextmanager
 async def open_house(
-    config: Config, address: Address, keyring: Keyring, instead: enact.Instead | None = None
+    config: Config, address: Address, keyring: Keyring, instead: enact.Instead | None = None, *, renders: bool = True
 ) -> AsyncIterator[House]:
-    """Open everything one worker needs, and close it again; `instead` names a policy where that in force is unreadable.
+    """Open everything one worker needs, and close it again; without `renders`, all but what plugins show.
+
+    `instead` names a policy where that in force is unreadable.
 
     Raises SchemaRefused for a database of another version, PolicyRefused when none is active, DurabilityRefused,
     EpochsRefused when the database knows an epoch of keys that their file does not.
@@ -145,26 +150,23 @@ async def open_house(
         await publisher.check()
         writer = Writer(partial(logbook.connect_writer, partial(connect, address, HOUSE, secrets[HOUSE]), publisher))
         await writer.start()
-        house = await _furnish(config, keyring, pools, writer, publisher, instead)
+        house = await _furnish(config, keyring, pools, writer, publisher, instead, renders=renders)
         await recall(pools.house.acquire, house.rights)
         await _warm_up(house)
         house.runner.start()
         house.uses.start()
-        again: list[tuple[str, float, Callable[[], Awaitable[object]]]] = [
-            ("publish", max(config.checkpoint_period_s / TURNS, 0.1), house.publisher.publish),
-            ("upkeep", upkeep.LOOK_S, house.upkeep.run),
-            ("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
-            ("sessions", LAPSED_S, house.rights.end_sessions),
-            ("epochs", EPOCHS_S, partial(asyncio.to_thread, keyring.epochs.look)),
-        ]
-        again += [(job.name, job.every_s, job.run) for plugin in house.plugins for job in plugin.jobs]
-        tasks = [asyncio.create_task(_again(*each, house.frozen), name=each[0]) for each in again]
+        work = (
+            Repeated("publish", max(config.checkpoint_period_s / TURNS, 0.1), house.publisher.publish),
+            Repeated("upkeep", upkeep.LOOK_S, house.upkeep.run),
+            Repeated("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
+            Repeated("sessions", LAPSED_S, house.rights.end_sessions),
+            Repeated("epochs", EPOCHS_S, partial(asyncio.to_thread, keyring.epochs.look)),
+            *house.hall.jobs,
+        )
         try:
-            yield house
+            async with repeating(work, house.frozen):
+                yield house
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await house.runner.stop()
             await house.uses.stop()
     finally:
@@ -177,14 +179,21 @@ async def open_house(
 
 async def _warm_up(house: House) -> None:
     """Open a connection per role and have the gate's statement planned, so that the first visitor does not wait."""
-    for pool in (house.pools.gate, house.pools.guest):
+    for pool in (house.pools.gate, *((house.pools.guest,) if house.plugins else ())):
         async with pool.acquire(timeout=PATIENCE_S):
             pass
     await house.gate.admit(Caller(), ["permission:order"], site_signals(house))
 
 
 async def _furnish(
-    config: Config, keyring: Keyring, pools: Pools, writer: Writer, publisher: Publisher, instead: enact.Instead | None
+    config: Config,
+    keyring: Keyring,
+    pools: Pools,
+    writer: Writer,
+    publisher: Publisher,
+    instead: enact.Instead | None,
+    *,
+    renders: bool,
 ) -> House:
     read, acquire = partial(_briefly, pools.house), pools.house.acquire
     shelf = Shelf(partial(_documents, read))
@@ -195,17 +204,15 @@ async def _furnish(
     gate = Gate(coalescer.ask, keyring, shelf.bundle, use_log)
     desk = ConsentDesk(acquire, read, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
     links = Links(desk, indexes)
-    customer = partial(_customer, indexes)
     reader = publisher.reader
     prove = logbook.receipt_maker(publisher)
     receipts = Receipts(read, keyring, prove)
-    hallway = Hallway(config, shelf)
-    plugins = tuple(
-        importlib.import_module(name).plugin(config, pools, gate.admit, Coalescer, customer, hallway)
-        for name in config.plugins
-    )
+    keepers = tuple(importlib.import_module(name).keeper(config) for name in config.plugins)
+    frozen = partial(logbook.frozen, read, reader.signer.name)
+    doors = Doors(gate.admit, partial(_visitor, desk), bearer_of(Callers(read), Rates(0, 0)), frozen)
+    hall = furnish(config, shelf, doors, pools.guest if renders else None)
     site, document = next(iter(bundle.sites.items()))
-    holders = [*house_holders(), *(holder for plugin in plugins for holder in plugin.holders)]
+    holders = [*house_holders(), *(holder for keeper in keepers for holder in keeper.holders)]
     journal = Journal(config.key_file.with_name("erasures.journal"), keyring)
     windows = Windows(config.key_epoch_days, config.key_backup_days)
     rights_desk = RightsDesk(acquire, writer.append, keyring, holders, journal, document.controller.name, site, windows)
@@ -215,15 +222,13 @@ async def _furnish(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, uses=use_log, desk=desk,
         links=links, disclosures=Disclosures(desk), profiles=Profiles(desk, indexes), receipts=receipts,
         history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
-        upkeep=upkeep.Upkeep(acquire, partial(_days, hallway), (upkeep.UseCounts(), *plugins)),
-        indexes=indexes, customer=customer, hallway=hallway, pages=pages,
-        desks=Desks(desk, receipts, rights_desk, links, hallway, pages),
+        upkeep=upkeep.Upkeep(acquire, partial(_days, hall.hallway), (upkeep.UseCounts(), *keepers)),
+        indexes=indexes, hallway=hall.hallway, pages=pages,
+        desks=Desks(desk, receipts, rights_desk, links, hall.hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
         publisher=publisher, public_log=logbook.public_log(read, publisher),
-        frozen=partial(logbook.frozen, read, reader.signer.name),
-        health=_health(read, partial(logbook.frozen, read, reader.signer.name), logbook.guard(config, keyring)),
-        embed=read_script(), log_key=reader.signer.vkey(),
-        authorize=authorizer(Callers(read), Rates(0, 0)), plugins=plugins,
+        frozen=frozen, health=_health(read, frozen, logbook.guard(config, keyring)),
+        log_key=reader.signer.vkey(), doors=doors, hall=hall, keepers=keepers,
     )  # fmt: skip
 
 
@@ -246,8 +251,9 @@ async def _write_uses(pool: Pool, made: Sequence[Counted]) -> int:
         return await write(conn, made)
 
 
-def _customer(indexes: BlindIndexes, number: str) -> Caller:
-    return Caller(customer_index=indexes.of(IndexKind.CUSTOMER_NUMBER, number))
+async def _visitor(desk: ConsentDesk, caller: Caller, signals: Signals) -> tuple[Visitor, Bundle]:
+    standing = await desk.standing(caller)
+    return visitor(standing, signals), standing.bundle
 
 
 async def _documents(acquire: Callable[[], AbstractAsyncContextManager[Conn]], bundle_hash: bytes) -> bytes | None:
@@ -300,19 +306,6 @@ def _health(
     return Health({"database": database, "log": log_goes_on}, {"jobs": work})
 
 
-async def _again(
-    name: str, every_s: float, run: Callable[[], Awaitable[object]], frozen: Callable[[], Awaitable[str | None]]
-) -> None:
-    """Run `run` every `every_s` seconds, but while the log is frozen; a failure is logged by name, and comes again."""
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            if await frozen() is None:
-                await run()
-        except Exception as error:  # the edge of a job
-            log.error("job_failed", kind=name, exc_info=error)
-
-
 def site_signals(house: House) -> Signals:
     """Return the signals of what is not asked by a browser: the site's own jurisdiction."""
     bundle = house.hallway.bundle
@@ -320,66 +313,22 @@ def site_signals(house: House) -> Signals:
     return Signals(bundle.jurisdiction(site.jurisdiction).regime)
 
 
-SURFACES: tuple[ControllerRouterHandler, ...] = (
-    answers.notice, answers.answer, answers.permitted, answers.my_receipts, answers.receipt,
-    session.sign_in, session.sign_out,
-    servers.put_subject, servers.answer_elsewhere, servers.subject_permissions, servers.check_access,
-    rights.request_right, rights.request_status, rights.export, uses.my_uses,
-    preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget,
-    preferences.request_page, preferences.copy_page, receipts.receipt_page, receipts.check_page, receipts.check_file,
-    ledger.key, ledger.checkpoint, ledger.tile, ledger.statement,
-    operations.live, operations.ready, operations.problem, operations.gpc, operations.script, operations.hashed_script,
-)  # fmt: skip
-
-
-def _given(value: Any) -> Provide:
-    def provide() -> Any:
-        return value
-
-    return Provide(provide, sync_to_thread=False)
-
-
-def one_by_one(app: Litestar) -> Litestar:
-    """Let each handler's dependencies be made one after the other, in an order that is always the same.
-
-    The framework starts a task for each of those that need nothing of each other; none of ours ever waits, so the tasks
-    cost a quarter of a slot's time and bring nothing (benchmarks: served).
-    """
-    for route in app.routes:
-        if isinstance(route, HTTPRoute):
-            for _, asked in route.route_handler_map.values():
-                asked.dependency_batches = [
-                    {one} for batch in asked.dependency_batches for one in sorted(batch, key=lambda made: made.key)
-                ]
-    return app
-
-
 def build_app(house: House) -> Edges:
-    """Make the application of one worker, inside its edges."""
-    dependencies = {field: _given(getattr(house, field)) for field in House.__struct_fields__}
-    for name in ("caller", "signals", "locale", "where"):
-        dependencies[name] = Provide(getattr(house.hallway, name), sync_to_thread=False)
-    app = Litestar(
-        route_handlers=[
-            *SURFACES,
-            create_static_files_router(
-                path="/static",
-                directories=[STATIC, *(folder for plugin in house.plugins for folder in plugin.static)],
-                cache_control=CacheControlHeader(public=True, max_age=STATIC_AGE_S),
-                include_in_schema=False,
-            ),
-            *(handler for plugin in house.plugins for handler in plugin.route_handlers),
-        ],
-        dependencies=dependencies,
-        exception_handlers={Exception: handle},
-        openapi_config=schema.config([schema.HOUSE, *(plugin.surface for plugin in house.plugins)]),
-        request_max_body_size=None,
-        logging_config=None,
-    )
-    return Edges(
-        one_by_one(app),
-        own_origin=house.config.origin,
-        site_origins=house.hallway.site_origins,
-        https=house.config.is_https,
-        log_requests=not house.config.demo,
-    )
+    """Make the application of one worker that does everything, inside its edges."""
+    hall = house.hall
+    handlers = [*routes.OPEN, *at_the_doors(house), *routes.rendered(hall)]
+    return routes.edged(routes.application(handlers, _given(house), house.hallway, routes.described(hall)), hall)
+
+
+def build_house(house: House) -> Litestar:
+    """Make the application of a house that others render for. It has no edges: those are theirs."""
+    return routes.application(at_the_doors(house), _given(house), house.hallway, None)
+
+
+def _given(house: House) -> dict[str, Any]:
+    return routes.fields(house.hall) | routes.fields(house)
+
+
+def at_the_doors(house: House) -> list[ControllerRouterHandler]:
+    """Return the calls that need the house, those of plugins too."""
+    return [*routes.AT_THE_DOORS, *(handler for keeper in house.keepers for handler in keeper.route_handlers)]

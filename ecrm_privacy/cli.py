@@ -30,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     install()  # what we log goes through the allow-list here too: an import meets as many people as a worker
     try:
         config = read_config(
-            data_dir=given.data_dir, port=getattr(given, "port", None), workers=getattr(given, "workers", None)
+            data_dir=given.data_dir,
+            port=getattr(given, "port", None),
+            workers=getattr(given, "workers", None),
+            gate_process=getattr(given, "gate_process", None),
         )
         return int(given.verb(config, given))
     except StartRefused as refused:
@@ -62,9 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     one = verb("demo", demo.run, "a shop with customers and history, on this machine", "ecrm demo --port 8000")
     one.add_argument("--port", type=int, help="default: 8000")
     one.add_argument("--workers", type=int, help="default: 1")
-    one = verb("run", verbs.run, "the service", "ecrm run --workers 2")
+    one = verb("run", verbs.run, "the service", "ecrm run --workers 2 --gate-process")
     one.add_argument("--port", type=int, help="default: 8000")
     one.add_argument("--workers", type=int, help="default: 1")
+    one.add_argument(
+        "--gate-process", action="store_true", default=None, help="keys in a process apart from those that render"
+    )
     one = verb("migrate", verbs.migrate, "bring the database to this version", "ecrm migrate --dry-run")
     one.add_argument("--dry-run", action="store_true", help="list what would be done")
 

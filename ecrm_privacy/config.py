@@ -25,6 +25,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    gate_process: bool = False
+    """Whether keys, the house's role and its calls live in a process of their own, apart from those that render."""
     base_url: str | None = None
     """The service's own origin as browsers see it, e.g. `https://privacy.shop.example`; default: host and port."""
     policies: Path | None = None

@@ -1,5 +1,8 @@
 """The process group: one parent with the embedded PostgreSQL, and workers that share one listening socket.
 
+With a gate process there is one more, the house: it has the keys and is started first and stopped last; the workers
+then only render. One that hangs is killed and started anew.
+
 The parent answers nothing. It starts the database, migrates, starts the workers, starts one anew that dies, and at the
 end stops the workers before the database, so that what was acknowledged is written and what is under way is answered.
 One that had answered is started anew at once; one that ends before it can is tried less and less often, and when that
@@ -9,36 +12,29 @@ from then on it stops in order.
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import resource
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import msgspec
 import structlog
-import uvicorn
-import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ecrm_privacy import shipped
-from ecrm_privacy.app import build_app, open_house, passwords
+from ecrm_privacy.app import passwords
 from ecrm_privacy.config import Config
-from ecrm_privacy.custody import keeper_at
 from ecrm_privacy.database.address import Address, admin_of
 from ecrm_privacy.database.migrate import migrate
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.errors import Failure, StartRefused
+from ecrm_privacy.errors import StartRefused
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.vault.memory import keep_memory_private
-from ecrm_privacy.web.logs import install
+from ecrm_privacy.worker import WORK, Part, Work, to_text
 
 log = structlog.get_logger(__name__)
 
@@ -48,37 +44,10 @@ RESTART_S, RESTART_S_MAX = 0.5, 30.0
 """How long a place stays empty: doubled for each worker in a row that ended before it could answer."""
 FAILURES_MAX = 6
 """So many of these in a row, in every place, and the service ends: about 20 s after the first."""
-CONNECTIONS_MAX = 16_384
-"""Per worker, where the system allows it. An idle one costs about 6 KiB."""
-HEAD_S, HEAD_BYTES_MAX = 10.0, 64 * 1024
-"""What the head of a request may take, in time and size; edges.py says the same of bodies."""
-PR_SET_PDEATHSIG = 1
-WORK = "ECRM_WORK"
-
-
-class Work(msgspec.Struct, frozen=True):
-    """What a worker is told: the configuration, where the database is, and what it inherits.
-
-    That is the socket to listen on and, unless it is -1, the pipe to say by that it answers.
-    """
-
-    config: Config
-    address: Address
-    fd: int
-    parent: int
-    ready_fd: int = -1
-
-
-def _to_text(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    raise NotImplementedError
-
-
-def _to_path(kind: type, value: Any) -> Any:
-    if kind is Path:
-        return Path(value)
-    raise NotImplementedError
+SILENT_LOOKS = 150
+"""After so many looks, ten a second, without a word from it, a house hangs and is killed."""
+ENVIRONMENT = ("HOME", "LANG", "LANGUAGE", "LC_", "PATH", "PYTHON", "TMPDIR", "TZ", "VIRTUAL_ENV")
+"""How the names begin of what a hall is told of our environment: there may be secrets in the rest."""
 
 
 @contextlib.contextmanager
@@ -109,16 +78,21 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
         prepare(config, keyring, address, admin, admin_password)
         before(address)
         stopping = _stop_on_signals()
-        with _listen(config) as listener:
-            work = Work(config, address, listener.fileno(), os.getpid())
-            places = [Place(work) for _ in range(config.workers)]
+        with _listen(config) as listener, _hatch() as hatch:
+            houses = [Place(_house(config, address, hatch))] if config.gate_process else []
+            workers: list[Place] = []
             try:
-                if _wait_ready(places, stopping):
-                    ready()
-                _watch(places, stopping)
+                if not houses or _wait_ready(houses, stopping):
+                    workers += [
+                        Place(_worker(config, address, hatch, listener.fileno())) for _ in range(config.workers)
+                    ]
+                    if _wait_ready(workers, stopping):
+                        ready()
+                _watch(workers, stopping, houses)
             finally:
                 listener.close()  # whoever comes now is refused at once, instead of waiting for nobody
-                _stop([place.process for place in places])
+                _stop([place.process for place in workers])
+                _stop([place.process for place in houses])
     return 0
 
 
@@ -154,6 +128,27 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
+@contextlib.contextmanager
+def _hatch() -> Iterator[Path]:
+    """Give the address of the socket between house and halls: in a folder of our own, and short, as such names are."""
+    with tempfile.TemporaryDirectory(prefix="ecrm-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "hatch"
+
+
+def _house(config: Config, address: Address, hatch: Path) -> Work:
+    return Work(config, address, -1, os.getpid(), part=Part.HOUSE, hatch=hatch)
+
+
+def _worker(config: Config, address: Address, hatch: Path, fd: int) -> Work:
+    """Say what a worker is told. One that only renders is told no secret, and not where there are any."""
+    if not config.gate_process:
+        return Work(config, address, fd, os.getpid())
+    settings = os.environ.get("ECRM_CONFIG")
+    hidden = (config.key_file.parent, config.data_dir / "postgres" / "data", *([Path(settings)] if settings else []))
+    told = msgspec.structs.replace(config, database_url=None)
+    return Work(told, address, fd, os.getpid(), part=Part.HALL, hatch=hatch, hidden=tuple(p.absolute() for p in hidden))
+
+
 class Place:
     """A worker's place: who fills it, and how many in a row ended before they could answer."""
 
@@ -166,31 +161,44 @@ class Place:
 
     def _fill(self) -> None:
         self._answered = False
+        self._silent_looks = 0
         ear, mouth = os.pipe()
         os.set_blocking(ear, False)
         self._ear = os.fdopen(ear, "rb", buffering=0)
-        told = msgspec.json.encode(msgspec.structs.replace(self._work, ready_fd=mouth), enc_hook=_to_text)
+        told = msgspec.structs.replace(self._work, ready_fd=mouth)
+        known = {
+            name: value
+            for name, value in os.environ.items()
+            if told.part is not Part.HALL or name.startswith(ENVIRONMENT)
+        }
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ecrm_privacy", "_work"],
-                env={**os.environ, WORK: told.decode()},
-                pass_fds=[self._work.fd, mouth],
+                [sys.executable, "-m", "ecrm_privacy", "_work", told.part, str(told.config.data_dir)],
+                env={**known, WORK: to_text(told)},
+                pass_fds=[fd for fd in (told.fd, mouth) if fd >= 0],
                 process_group=0,  # a terminal's Ctrl-C reaches the parent alone, which then stops us in order
             )
         finally:
             os.close(mouth)
 
     def answers(self) -> bool:
-        """Tell whether the worker has said that it answers."""
-        if not self._ear.closed and (said := self._ear.read(1)) is not None:  # None: nothing yet; empty: it ended
-            self._answered = bool(said)
-            self._ear.close()
+        """Tell whether the worker has said that it answers; a house says it again and again."""
+        self._silent_looks += 1
+        if not self._ear.closed and (said := self._ear.read(64)) is not None:  # None: nothing; empty: no more
+            self._answered = self._answered or bool(said)
+            self._silent_looks = 0
+            if not said:
+                self._ear.close()
         return self._answered
 
     def look(self) -> None:
         """Fill the place anew when its worker ended, after the pause that is due."""
         if self.answers():
             self.failures = 0
+            if self._work.part is Part.HOUSE and self._silent_looks > SILENT_LOOKS:
+                log.error("house_hangs", pid=self.process.pid)
+                self.process.kill()
+                self.process.wait()
         if self.process.poll() is None:
             return
         if self._due_s is None:
@@ -220,16 +228,17 @@ def _wait_ready(places: list[Place], stopping: _Stopping) -> bool:
     return False
 
 
-def _watch(places: list[Place], stopping: _Stopping) -> None:
-    """Keep the places filled until asked to stop. Raises StartRefused when none can be filled any more."""
+def _watch(workers: Sequence[Place], stopping: _Stopping, houses: Sequence[Place] = ()) -> None:
+    """Keep the places filled until asked to stop. Raises StartRefused when none of a kind can be filled any more."""
     while not stopping.asked:
-        for place in places:
+        for place in (*houses, *workers):
             place.look()
-        if all(place.failures >= FAILURES_MAX for place in places):
-            raise StartRefused(
-                f"every worker ended before it could answer, {FAILURES_MAX} times in a row (exit status"
-                f" {places[0].process.returncode}): the lines above say why; mend that and start again"
-            )
+        for places in filter(None, (houses, workers)):
+            if all(place.failures >= FAILURES_MAX for place in places):
+                raise StartRefused(
+                    f"every worker ended before it could answer, {FAILURES_MAX} times in a row (exit status"
+                    f" {places[0].process.returncode}): the lines above say why; mend that and start again"
+                )
         time.sleep(0.1)
 
 
@@ -244,103 +253,3 @@ def _stop(workers: list[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()
-
-
-def work() -> int:
-    """Be one worker, as the parent asked for in the environment."""
-    told = msgspec.json.decode(os.environ.pop(WORK), type=Work, dec_hook=_to_path)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != told.parent:  # it ended before we asked to hear of it
-        return 1
-    keep_memory_private()
-    _allow_connections()
-    install()
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work(told))
-    except Failure as failure:
-        sys.stderr.write(f"ecrm: a worker ended: {type(failure).__name__}: {failure}\n")
-        return 2
-    return 0
-
-
-def _allow_connections() -> None:
-    """Hold as many connections as the system lets us; a shell's usual limit of 1,024 goes dark under idle ones."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = CONNECTIONS_MAX if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS_MAX)
-    with contextlib.suppress(ValueError, OSError):  # macOS names a limit that it does not grant
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
-
-
-async def _work(told: Work) -> None:
-    keyring = Keyring.load(told.config.key_file, keeper_at)
-    async with open_house(told.config, told.address, keyring) as house:
-        if (why := await house.frozen()) is not None:
-            sys.stderr.write(f"ecrm: the log is frozen: {why}. Nothing personal is shown; see `ecrm ledger shard`\n")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(house),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                proxy_headers=False,
-                timeout_graceful_shutdown=5,
-                timeout_keep_alive=15,
-                http=Protocol,
-                ws="none",
-            )
-        )
-        # The server raises its signal once more when it is done, which would end us before the house is closed.
-        signal.signal(signal.SIGTERM, server.handle_exit)
-        if told.ready_fd >= 0:
-            os.write(told.ready_fd, b"1")
-            os.close(told.ready_fd)
-        await server.serve(sockets=[socket.socket(fileno=told.fd)])
-
-
-class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 for whoever says what he wants: the head of a request must come in time, and must have an end.
-
-    uvicorn hangs up on a connection that is idle after a response, but not on one that never says anything, and not on
-    one that says a head by the byte; and it keeps a head of any size.
-    """
-
-    _head_due: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect the first head."""
-        super().connection_made(transport)
-        self._expect_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Expect a head to begin here if we were idle: then uvicorn's own wait is over with the first byte."""
-        if self._head_due is None and self.timeout_keep_alive_task is not None:
-            self._expect_head()
-        super().data_received(data)
-        if self._head_due is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-                self.send_400_response("The head of the request is too large.")
-
-    def on_headers_complete(self) -> None:
-        """Expect no head until the next request begins."""
-        self._stop_expecting()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing any more."""
-        self._stop_expecting()
-        super().connection_lost(exc)
-
-    def _expect_head(self) -> None:
-        self._head_due = self.loop.call_later(HEAD_S, self.timeout_keep_alive_handler)
-
-    def _stop_expecting(self) -> None:
-        self._head_bytes = 0
-        if self._head_due is not None:
-            self._head_due.cancel()
-            self._head_due = None

@@ -14,6 +14,7 @@ from ecrm_privacy.app import House
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.history import Past, PastRow, When, when
 from ecrm_privacy.errors import Malformed, NotKnown, StartRefused, SubjectErased, Tampered
+from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.receipt import RECEIPT_CHARACTERS_MAX
 from ecrm_privacy.verbs import in_house, say, site_of
 
@@ -53,7 +54,7 @@ async def look(
     where = site_of(house)
     try:
         if customer is not None:
-            past = await house.history.of(await house.desk.standing(house.customer(customer)), asked, where)
+            past = await house.history.of(await house.desk.standing(Caller(customer_number=customer)), asked, where)
         else:
             assert receipt is not None, "one of the two is given"
             past = await house.history.behind(receipt, asked, where)

@@ -10,8 +10,8 @@ from ecrm_privacy.errors import StartRefused, Tampered
 from ecrm_privacy.ledger.checkpoint import Verifier
 from ecrm_privacy.ledger.witness.app import Witness, WitnessApp, by_origin
 from ecrm_privacy.ledger.witness.folder import open_folder
-from ecrm_privacy.processes import Protocol
 from ecrm_privacy.verbs import say
+from ecrm_privacy.worker import Protocol
 
 PORT = 8100
 CONNECTIONS_MAX = 256

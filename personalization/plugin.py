@@ -16,9 +16,9 @@ from litestar.types import ControllerRouterHandler
 from ecrm_privacy import shipped
 from ecrm_privacy.config import Config
 from ecrm_privacy.database.coalesce import Coalescer
-from ecrm_privacy.database.pools import Pools
+from ecrm_privacy.database.pools import Pool
 from ecrm_privacy.errors import Unavailable
-from ecrm_privacy.gate.types import Admit, Caller, Customer, Signals
+from ecrm_privacy.gate.types import Admit, Caller, Signals
 from ecrm_privacy.imports import Importer
 from ecrm_privacy.rights.holders import Holder, Known
 from ecrm_privacy.sql import Conn, Effect
@@ -66,11 +66,22 @@ async def _age(conn: Conn, category: Category, days: int, most: int) -> bool:
     return sum(gone.values()) < most
 
 
+class Keeper(msgspec.Struct, frozen=True):
+    """What of the guest runs beside the keys, on the house's connections: how what it keeps about people goes."""
+
+    holders: tuple[Holder, ...]
+    route_handlers: tuple[ControllerRouterHandler, ...] = ()
+    """What needs the house itself: signing in and out, in the demo."""
+    mix: Callable[[datetime], tuple[Effect, ...]] = _mix
+    """What takes from behaviour since then the order in which it came, for the house to run."""
+    age: Callable[[Conn, Category, int, int], Awaitable[bool]] = _age
+    """Forgets at most so many events of a category that are older than so many days, and what was learned from them."""
+
+
 class Plugin(msgspec.Struct, frozen=True):
-    """The guest as the composition root sees it."""
+    """What of the guest needs no key: it may run in a process of its own."""
 
     route_handlers: tuple[ControllerRouterHandler, ...]
-    holders: tuple[Holder, ...]
     importers: tuple[Importer, ...]
     jobs: tuple[Job, ...]
     static: tuple[Path, ...]
@@ -80,40 +91,32 @@ class Plugin(msgspec.Struct, frozen=True):
     """Learns from everybody who contributes, publishes, and says in a sentence what came of it."""
     verify: Callable[[], Awaitable[str | None]]
     """Compares the counts with a rebuild; says where they first differ, or nothing."""
-    mix: Callable[[datetime], tuple[Effect, ...]] = _mix
-    """What takes from behaviour since then the order in which it came, for the house to run."""
-    age: Callable[[Conn, Category, int, int], Awaitable[bool]] = _age
-    """Forgets at most so many events of a category that are older than so many days, and what was learned from them."""
 
 
-def plugin(
-    config: Config,
-    pools: Pools,
-    admit: Admit,
-    coalescer: type[Coalescer[Any, Any]],
-    customer: Customer,
-    hallway: Hallway,
-) -> Plugin:
-    """Make the guest of one worker."""
-    patient: Acquire = partial(pools.guest.acquire, timeout=ACQUIRE_S)
-    read_behaviour = coalescer(pools.guest, behaviour.read)
-    read_shelf: Coalescer[tuple[str, ...], Shelf] = coalescer(pools.guest, Shelves(config.k_people).read)
+def keeper(config: Config) -> Keeper:
+    """Make what the house needs of the guest."""
+    return Keeper((HOLDER,), tuple(storefront.AT_THE_DOORS) if config.demo else ())
+
+
+def plugin(config: Config, guest: Pool, admit: Admit, coalescer: type[Coalescer[Any, Any]], hallway: Hallway) -> Plugin:
+    """Make the guest of one worker; `guest` are connections of its own role."""
+    patient: Acquire = partial(guest.acquire, timeout=ACQUIRE_S)
+    read_behaviour = coalescer(guest, behaviour.read)
+    read_shelf: Coalescer[tuple[str, ...], Shelf] = coalescer(guest, Shelves(config.k_people).read)
 
     engine = Engine(
         slots=Slots(admit, outage.no_acts(read_behaviour.ask), outage.everybodys_shelf(read_shelf.ask)),
-        intake=Intake(admit, pools.guest.acquire),
-        acquire=pools.guest.acquire,
+        intake=Intake(admit, guest.acquire),
+        acquire=guest.acquire,
         pages=Pages(TEMPLATES),
-        customer=customer,
         bundle=lambda: hallway.bundle,
-        sections=outage.LastKnown(partial(_sections, pools.guest.acquire)),
+        sections=outage.LastKnown(partial(_sections, guest.acquire)),
         panel=config.demo,
     )
     learning = Learning(patient, config.k_people)
     return Plugin(
         route_handlers=_handlers(engine, config),
-        holders=(HOLDER,),
-        importers=_importers(Intake(admit, patient), patient, customer, hallway),
+        importers=_importers(Intake(admit, patient), patient, hallway),
         jobs=(
             Job("learn", LEARN_EVERY_S, learning.learn),
             Job("publish", PUBLISH_EVERY_S, learning.publish),
@@ -131,7 +134,7 @@ def _handlers(engine: Engine, config: Config) -> tuple[ControllerRouterHandler, 
     if not config.demo:
         return (surface,)
     shop = shipped.demo_shop()
-    demo = storefront.Demo(storefront.people(config, shop / "answers.ndjson"), config.data_dir / "keys")
+    demo = storefront.Demo(storefront.people(config, shop / "answers.ndjson"))
     own["demo"] = Provide(lambda: demo, sync_to_thread=False)
     pictures = create_static_files_router(path="/pictures", directories=[shop / "pictures"], include_in_schema=False)
     store = Router("/", route_handlers=list(storefront.HANDLERS), dependencies=own, include_in_schema=False)
@@ -146,9 +149,7 @@ async def _sections(acquire: Acquire) -> list[dict[str, str]]:
 # importers ------------------------------------------------------------------------------------------------------------
 
 
-def _importers(
-    taking: Intake, acquire: Acquire, customer: Callable[[str], Caller], hallway: Hallway
-) -> tuple[Importer, ...]:
+def _importers(taking: Intake, acquire: Acquire, hallway: Hallway) -> tuple[Importer, ...]:
     async def items(records: Sequence[NamedItem]) -> list[str]:
         async with acquire() as conn:
             await catalogue.put_items(conn, records)
@@ -157,7 +158,9 @@ def _importers(
     async def acts(records: Sequence[EventLine]) -> list[str]:
         site = next(iter(hallway.bundle.sites.values()))
         signals = Signals(hallway.bundle.jurisdiction(site.jurisdiction).regime)
-        words = await _patiently(taking, [(customer(record.customer_number), record) for record in records], signals)
+        words = await _patiently(
+            taking, [(Caller(customer_number=record.customer_number), record) for record in records], signals
+        )
         return [word if word == STORED else f"dropped ({word})" for word in words]
 
     return Importer("items", NamedItem, items, about="item_id"), Importer("events", EventLine, acts)

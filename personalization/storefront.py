@@ -15,10 +15,12 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from ecrm_privacy.config import Config
-from ecrm_privacy.consent.desk import ConsentDesk, Where
+from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.links import Links
+from ecrm_privacy.consent.visitor import Visitors
 from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.policy.notice import Notices
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.web.forms import form, local
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
@@ -42,22 +44,22 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Demo(msgspec.Struct, frozen=True):
-    """What only the demo has: people to sign in as, and where the secret of its sign-in tokens lies."""
+    """What only the demo has: people to sign in as."""
 
     people: tuple[Person, ...]
-    keys: Path
 
 
 @get("/")
 async def home(
     engine: NamedDependency[Engine],
-    desk: NamedDependency[ConsentDesk],
+    visitors: NamedDependency[Visitors],
+    notices: NamedDependency[Notices],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
 ) -> Response[str]:
     """The front page."""
-    visit = Visit(engine, desk, caller, signals, where, "/")
+    visit = Visit(engine, visitors, notices, caller, signals, where, "/")
     filled = await engine.slots.fill(("greeting", "for-you", "popular"), caller, signals, where.locale)
     return await visit.page("home.html", filled)
 
@@ -66,13 +68,14 @@ async def home(
 async def section(
     section: FromPath[str],
     engine: NamedDependency[Engine],
-    desk: NamedDependency[ConsentDesk],
+    visitors: NamedDependency[Visitors],
+    notices: NamedDependency[Notices],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
 ) -> Response[str]:
     """One section, the same for everybody."""
-    visit = Visit(engine, desk, caller, signals, where, f"/sections/{section}")
+    visit = Visit(engine, visitors, notices, caller, signals, where, f"/sections/{section}")
     async with engine.acquire() as conn:
         rows = await browse.of_section(conn, section)
     filled = await engine.slots.fill(("greeting",), caller, signals, where.locale)
@@ -86,13 +89,14 @@ async def item(
     item_id: FromPath[str],
     request: AnyRequest,
     engine: NamedDependency[Engine],
-    desk: NamedDependency[ConsentDesk],
+    visitors: NamedDependency[Visitors],
+    notices: NamedDependency[Notices],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
 ) -> Response[str]:
     """One item. Looking at it is an event, which is kept where that is permitted; so it works without scripts too."""
-    visit = Visit(engine, desk, caller, signals, where, f"/items/{item_id}")
+    visit = Visit(engine, visitors, notices, caller, signals, where, f"/items/{item_id}")
     async with engine.acquire() as conn:
         row = await browse.item(conn, item_id)
         related = await browse.beside(conn, row, RELATED_MOST)
@@ -121,13 +125,14 @@ def _view(item_id: str) -> Event:
 async def choose_person(
     engine: NamedDependency[Engine],
     demo: NamedDependency[Demo],
-    desk: NamedDependency[ConsentDesk],
+    visitors: NamedDependency[Visitors],
+    notices: NamedDependency[Notices],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
 ) -> Response[str]:
     """A few of the demo's customers, to be one of them."""
-    visit = Visit(engine, desk, caller, signals, where, "/pages/yours")
+    visit = Visit(engine, visitors, notices, caller, signals, where, "/pages/yours")
     filled = await engine.slots.fill(("greeting",), caller, signals, where.locale)
     customers = [
         {"customer_number": one.customer_number, "name": one.name, "note": because.text(one.way, where.locale)}
@@ -136,10 +141,10 @@ async def choose_person(
     return await visit.page("signin.html", filled, customers=customers)
 
 
-@post("/signin", status_code=303)
+@post("/signin/as", status_code=303)
 async def be_person(
     request: AnyRequest,
-    demo: NamedDependency[Demo],
+    config: NamedDependency[Config],
     links: NamedDependency[Links],
     tokens: NamedDependency[SignInTokens],
     hallway: NamedDependency[Hallway],
@@ -149,7 +154,7 @@ async def be_person(
 ) -> Redirect:
     """Sign in as a shop would: with a short token of its own making, exchanged for a session."""
     fields = form(await request.body())
-    token = shop_token(fields.get("customer_number", ""), hallway, where, demo.keys)
+    token = shop_token(fields.get("customer_number", ""), hallway, where, config.data_dir / "keys")
     opened, _ = await open_session(token, links, tokens, hallway, caller, signals, where)
     reply = Redirect(local(fields.get("return_to", "/pages/yours")), status_code=303)
     reply.cookies.extend(opened.cookies)
@@ -212,4 +217,6 @@ def _said(line: Mapping[str, Any]) -> tuple[str, str]:
     return line["customer_number"], " ".join(("said", *words))
 
 
-HANDLERS: Sequence[Any] = (home, section, item, choose_person, be_person, be_nobody)
+HANDLERS: Sequence[Any] = (home, section, item, choose_person)
+AT_THE_DOORS: Sequence[Any] = (be_person, be_nobody)
+"""What signs in and out; it needs the house itself."""

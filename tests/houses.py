@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -21,12 +22,17 @@ import jwt
 import msgspec
 import structlog
 
-from ecrm_privacy.app import House, build_app, open_house
+from ecrm_privacy.app import House, build_app, build_house, open_house
 from ecrm_privacy.config import Config
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import rights_on
+from ecrm_privacy.database.pools import GUEST, Pool
 from ecrm_privacy.database.postgres import ADMIN_ROLE
 from ecrm_privacy.enact import Instead
+from ecrm_privacy.hall import Hall
+from ecrm_privacy.hatch.answering import Counter
+from ecrm_privacy.rendering import Front, open_hall
+from ecrm_privacy.routes import paths_of
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.web import logs
 from tests.conftest import ADMIN_PASSWORD, PASSWORDS, TEMPLATE, Cluster, Database
@@ -81,11 +87,26 @@ class Browser:
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A house, and browsers to call it with; `app` is what a server would be given."""
+    """A house, and browsers to call it with; `app` is what a server would be given.
+
+    `front` is the hall where it renders on its own, as with `ecrm run --gate-process`.
+    """
 
     house: House
     app: Any
     address: Address
+    front: Front | None = None
+
+    @property
+    def hall(self) -> Hall:
+        """What renders."""
+        return self.front.hall if self.front else self.house.hall
+
+    @property
+    def pools(self) -> tuple[Pool, Pool, Pool]:
+        """The connections that serve requests: the house's, the gate's, the guest's."""
+        pools = self.house.pools
+        return pools.house, pools.gate, self.front.guest if self.front else pools.guest
 
     def browser(self, **headers: str) -> Browser:
         """Open a new browser on the service's own pages."""
@@ -121,15 +142,33 @@ async def open_for_test(
     instead: Instead | None = None,
     **settings: Any,
 ) -> AsyncIterator[Opened]:
-    """Open a house on `database`, with its key files in `folder`; two may share a database and a keyring."""
+    """Open a house on `database`, with its key files in `folder`; two may share a database and a keyring.
+
+    With `gate_process` it renders in a hall that reaches it through a real socket.
+    """
     keys = folder / "keys"
     keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     (keys / "demo-site.key").write_bytes(SITE_KEY)
     config = Config(data_dir=folder, **{"plugins": (), **settings})
     address: Address = database.address
-    async with open_house(config, address, keyring or ClusterKeyring(secrets.token_bytes(32)), instead) as house:
+    keyring = keyring or ClusterKeyring(secrets.token_bytes(32))
+    async with open_house(config, address, keyring, instead, renders=not config.gate_process) as house:
         await _warm(house)
-        yield Opened(house, build_app(house), address)
+        if not config.gate_process:
+            yield Opened(house, build_app(house), address)
+            return
+        async with counter(house) as socket, open_hall(config, address, socket) as front:
+            yield Opened(house, front.app, address, front)
+
+
+@asynccontextmanager
+async def counter(house: House) -> AsyncIterator[Path]:
+    """Answer halls for a house, at a socket in a folder of its own."""
+    with TemporaryDirectory(prefix="ecrm-") as folder:
+        socket, app = Path(folder) / "hatch", build_house(house)
+        made = Counter(house.doors, house.shelf, app, paths_of(app), house.keyring.password(GUEST))
+        async with made.open(socket):
+            yield socket
 
 
 async def _warm(house: House) -> None:

@@ -16,7 +16,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from ecrm_privacy.consent.standing import KeyRow, Standing, StatusRow, SubjectView
-from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.gate.store import Behind
+from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vocabulary import Category, ConsentStatus, NoticeVersion, Regime, SubjectId
 
@@ -43,10 +44,10 @@ class Scene(msgspec.Struct, frozen=True):
     by_number: bool = False
 
     @property
-    def caller(self) -> Caller:
-        """The caller of this scene; nobody's cookie and nobody's number are unknown ones."""
+    def caller(self) -> Behind:
+        """By what the caller of this scene is found; nobody's cookie and nobody's number are unknown ones."""
         name = self._name()
-        return Caller(customer_index=name[:16]) if self.by_number else Caller(token_hash=name)
+        return Behind(customer_index=name[:16]) if self.by_number else Behind(token_hash=name)
 
     def _name(self) -> bytes:
         views = [view.subject.bytes for view in (self.account, self.browser) if view]

@@ -56,8 +56,9 @@ from ecrm_privacy.ledger.record import (
 )
 from ecrm_privacy.policy import choice
 from ecrm_privacy.policy.documents import Bundle, PurposeDocument, Rule
-from ecrm_privacy.policy.notice import NoticePayload, notice_hash, notice_payload
+from ecrm_privacy.policy.notice import NoticePayload, Notices, notice_hash
 from ecrm_privacy.sql import Conn, Effect
+from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vault.body import seal_body
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.keys import SubjectKey
@@ -127,14 +128,16 @@ class ConsentDesk:
         self._bundle_of = bundle_of
         self.preferences = preferences
         self._replies = Replies(keyring)
-        self._notices: dict[tuple[bytes, str, str, str], NoticePayload] = {}
+        self._indexes = BlindIndexes(keyring)
+        self._notices = Notices()
 
     async def standing(self, caller: Caller, conn: Conn | None = None) -> Standing:
         """Read where a caller stands. Raises LogFrozen."""
         if conn is None:
             async with self._read() as own:
                 return await self.standing(caller, own)
-        session = await store.session(caller.token_hash, caller.customer_index).first(conn)
+        index = self._indexes.of_customer(caller.customer_number)
+        session = await store.session(caller.token_hash, index).first(conn)
         if session is None:
             raise Unavailable("no policy is active")
         if session.frozen is not None:  # what was withdrawn may be given again, who was erased may be back
@@ -155,7 +158,8 @@ class ConsentDesk:
         """Read where customers stand, by their numbers alone: all at once, in their order. Raises LogFrozen."""
         if not customers:
             return []
-        asked = await store.customers([each.customer_index for each in customers]).all(conn)
+        indexes = [self._indexes.of_customer(each.customer_number) for each in customers]
+        asked = await store.customers(indexes).all(conn)
         if not asked:
             raise Unavailable("no policy is active")
         if asked[0].frozen is not None:
@@ -231,7 +235,7 @@ class ConsentDesk:
             speaker = SubjectView(SubjectId(uuid4()))
             token = secrets.token_urlsafe(32)
             effects.append(store.open_session(hash_token(token), speaker.subject, None))
-        gpc = gpc_after(standing, signals, made, by_browser=caller.customer_index is None)
+        gpc = gpc_after(standing, signals, made, by_browser=caller.customer_number is None)
         after = apply(speaker, made, gpc=gpc) if speaker else None
         if after is not None and after.regime is None:
             after = msgspec.structs.replace(after, regime=signals.regime)
@@ -359,11 +363,8 @@ class ConsentDesk:
         )
 
     def notice(self, bundle: Bundle, site: str, locale: str, region: str) -> NoticePayload:
-        """Return what a site shows in a locale and region; the same words are put together once per bundle."""
-        key = (bundle.hash, site, locale, region)
-        if (shown := self._notices.get(key)) is None:
-            shown = self._notices[key] = notice_payload(bundle, site, locale=locale, region=region)
-        return shown
+        """Return what a site shows in a locale and region."""
+        return self._notices.of(bundle, site, locale, region)
 
 
 def _earlier(indicated_at: datetime | None, now: datetime) -> datetime | None:

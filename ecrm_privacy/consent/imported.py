@@ -12,7 +12,7 @@ from ecrm_privacy.errors import Failure, NotKnown, Refusal
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.failures import StaleSubject
 from ecrm_privacy.ledger.record import Entry, EventKind
-from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vocabulary import ExpressionMethod, NoticeVersion
 
 
@@ -55,8 +55,7 @@ class AnswerImport:
         return outcomes
 
     async def _prepare(self, line: ImportedAnswer, where: Where) -> Entry | Failure | None:
-        index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, line.customer_number)
-        standing = await self._desk.standing(Caller(customer_index=index))
+        standing = await self._desk.standing(Caller(customer_number=line.customer_number))
         view = standing.account
         if view is None:
             return NotKnown()

@@ -72,7 +72,7 @@ class Links:
         index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, token.customer_number)
         for _ in range(ATTEMPTS_MAX):
             here = await self._desk.standing(caller)
-            there = await self._desk.standing(Caller(customer_index=index))
+            there = await self._desk.standing(Caller(customer_number=token.customer_number))
             standing = msgspec.structs.replace(there, browser=here.browser)
             made = await self._open(standing, index, use, caller, signals, notice, where)
             if made is not None:

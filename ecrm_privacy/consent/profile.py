@@ -69,8 +69,7 @@ class Profiles:
         return dropped
 
     async def _standing(self, profile: Profile, conn: Conn | None = None) -> Standing:
-        index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, profile.customer_number)
-        standing = await self._desk.standing(Caller(customer_index=index), conn)
+        standing = await self._desk.standing(Caller(customer_number=profile.customer_number), conn)
         if not set(profile.fields) <= set(standing.bundle.categories):
             raise UnknownPurpose
         return standing

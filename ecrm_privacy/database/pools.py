@@ -168,7 +168,7 @@ async def open_pools(address: Address, passwords: Mapping[str, str], *, size: in
     The first connections are tried here: raises DurabilityRefused or StartRefused. A database that is away is no error;
     requests get `Unavailable` until it is back, and the check is made then.
     """
-    pools = [await _pool(address, role, passwords[role], size) for role in (HOUSE, GATE, GUEST)]
+    pools = [await open_pool(address, role, passwords[role], size) for role in (HOUSE, GATE, GUEST)]
     try:
         for role in (HOUSE, GATE, GUEST):
             await _try(address, role, passwords[role])
@@ -179,7 +179,8 @@ async def open_pools(address: Address, passwords: Mapping[str, str], *, size: in
     return Pools(house=pools[0], gate=pools[1], guest=pools[2], address=address)
 
 
-async def _pool(address: Address, role: str, password: str, size: int) -> Pool:
+async def open_pool(address: Address, role: str, password: str, size: int) -> Pool:
+    """Open a pool for one role, connecting when first needed."""
     # Without a floor (min_size) asyncpg keeps no background task, whose only news during an outage would be tracebacks.
     pool = Pool(
         min_size=0, max_size=size, max_queries=1_000_000, max_inactive_connection_lifetime=IDLE_S, init=check,

@@ -11,11 +11,12 @@ from uuid import UUID
 import structlog
 
 from ecrm_privacy.errors import EpochDestroyed, Tampered, Unavailable
-from ecrm_privacy.gate.store import AdmitRow, Ask
-from ecrm_privacy.gate.types import Caller, Grant, Permission, Signals
+from ecrm_privacy.gate.store import AdmitRow, Ask, Behind
+from ecrm_privacy.gate.types import NOBODY, Caller, Grant, Permission, Signals
 from ecrm_privacy.gate.uses import Released, UseLog
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vault import envelope, keys
+from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.keys import SubjectKey
 from ecrm_privacy.vault.pseudonym import pseudonym
@@ -30,7 +31,6 @@ Look = Callable[[Ask], Awaitable[list[AdmitRow]]]
 Know = Callable[[bytes], Awaitable[Bundle]]
 """Gives the policy bundle of that hash, loading it if this worker has not met it yet."""
 
-NOBODY = Permission(Purpose(""), False, "unknown", "unavailable")
 TO_STORE = "event:"
 """What is opened for these needs is a name to store something under. That is no use; a copy of one's data shows it."""
 
@@ -41,6 +41,7 @@ class Gate:
     def __init__(self, look: Look, keyring: Keyring, know: Know, uses: UseLog) -> None:
         self._look = look
         self._keyring = keyring
+        self._indexes = BlindIndexes(keyring)
         self._know = know
         self._uses = uses
 
@@ -58,7 +59,8 @@ class Gate:
 
     async def _admit(self, caller: Caller, needs: Sequence[str], signals: Signals) -> Mapping[str, Grant]:
         by_need: dict[str, list[AdmitRow]] = {need: [] for need in needs}
-        rows = await self._look(Ask(caller, tuple(needs), signals))
+        behind = Behind(caller.token_hash, self._indexes.of_customer(caller.customer_number))
+        rows = await self._look(Ask(behind, tuple(needs), signals))
         bundle = await self._know(rows[0].bundle) if rows else None
         for row in rows:
             by_need[row.need].append(row)

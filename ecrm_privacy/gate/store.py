@@ -6,16 +6,23 @@ from uuid import UUID
 
 import msgspec
 
-from ecrm_privacy.gate.types import Caller, Signals
+from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.sql import Conn, Query
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.uses import Counted
 
 
+class Behind(msgspec.Struct, frozen=True):
+    """By what a caller is found: the hash of a session cookie, or the blind index of a customer number."""
+
+    token_hash: bytes | None = None
+    customer_index: bytes | None = None
+
+
 class Ask(msgspec.Struct, frozen=True):
     """One request at the gate: who, for which needs, under which signals."""
 
-    caller: Caller
+    caller: Behind
     needs: tuple[str, ...]
     signals: Signals
 

@@ -14,14 +14,18 @@ from ecrm_privacy.vocabulary import Category, NoticeVersion, Pseudonym, Purpose,
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Behind whom we look: the hash of a session cookie or the blind index of a customer number; None for nobody.
+    """Behind whom we look: the hash of a session cookie or the number of a shop's customer; None for nobody.
 
-    `system` is the department or partner that gets what is found; empty for our own pages.
+    Whoever looks makes the number's blind index, so that whoever asks needs no key. It is not shown by `repr`. `system`
+    is the department or partner that gets what is found; empty for our own pages.
     """
 
     token_hash: bytes | None = None
-    customer_index: bytes | None = None
+    customer_number: str | None = None
     system: str = ""
+
+    def __repr__(self) -> str:
+        return f"Caller(by_token={self.token_hash is not None}, by_number={self.customer_number is not None})"
 
 
 class Signals(msgspec.Struct, frozen=True):
@@ -45,6 +49,10 @@ class Permission(msgspec.Struct, frozen=True):
     until: date | None = None
 
 
+NOBODY = Permission(Purpose(""), False, "unknown", "unavailable")
+"""What is allowed while nobody can say."""
+
+
 class Grant(msgspec.Struct, frozen=True):
     """What one need opened: `values` by category and field, `pseudonyms` by category; both empty without permission."""
 
@@ -62,7 +70,5 @@ class Grant(msgspec.Struct, frozen=True):
         return [pseudonym for category in sorted(self.pseudonyms) for pseudonym in self.pseudonyms[category]]
 
 
-Customer = Callable[[str], Caller]
-"""`customer(customer_number)` is the caller that a shop means by a number, found by blind index alone."""
 Admit = Callable[[Caller, Sequence[str], Signals], Awaitable[Mapping[str, Grant]]]
 """`await admit(caller, need_names, signals)` gives one `Grant` per need; in doubt it grants nothing."""

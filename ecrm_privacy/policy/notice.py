@@ -126,6 +126,20 @@ def notice_hash(bundle: Bundle, notice: NoticeDocument, locale: str) -> str:
     return _hash(notice, locale, tuple(purpose_shown(bundle, purpose, locale) for purpose in known))
 
 
+class Notices:
+    """What sites show, by bundle, locale and region; the same words are put together once per bundle."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[bytes, str, str, str], NoticePayload] = {}
+
+    def of(self, bundle: Bundle, site: str, locale: str, region: str) -> NoticePayload:
+        """Return what a site shows in a locale and region."""
+        key = (bundle.hash, site, locale, region)
+        if (shown := self._made.get(key)) is None:
+            shown = self._made[key] = notice_payload(bundle, site, locale=locale, region=region)
+        return shown
+
+
 def negotiate(accept_language: str, locales: tuple[str, ...]) -> str:
     """The best of `locales` for an Accept-Language header (RFC 9110, 12.5.4); the first one where nothing fits.
 

@@ -46,6 +46,7 @@ from ecrm_privacy.rights.uses import CountOfUse, add_up, counted_under, counts_o
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vault.body import seal_body
 from ecrm_privacy.vault.epochs import store as epochs
 from ecrm_privacy.vault.keyring import Keyring
@@ -99,14 +100,6 @@ class Erasing(msgspec.Struct, frozen=True):
     counted: tuple[Pseudonym, ...] = ()
 
 
-async def _behind(conn: Conn, caller: Caller) -> store.BehindRow | None:
-    """Find who is behind a caller. Raises LogFrozen: whoever was erased may be back, and is not served."""
-    row = await store.behind(caller.token_hash, caller.customer_index).first(conn)
-    if row is not None and row.frozen is not None:
-        raise LogFrozen(row.frozen)
-    return row
-
-
 class RightsDesk:
     """Takes requests and does the work they owe. `controller` and `site` stand in the entries it makes.
 
@@ -128,11 +121,20 @@ class RightsDesk:
         self._append = append
         self._keyring = keyring
         self._replies = Replies(keyring)
+        self._indexes = BlindIndexes(keyring)
         self.journal = journal
         self._controller = controller
         self._site = site
         self._windows = windows
         self.holders = tuple(holders)
+
+    async def _behind(self, conn: Conn, caller: Caller) -> store.BehindRow | None:
+        """Find who is behind a caller. Raises LogFrozen: whoever was erased may be back, and is not served."""
+        index = self._indexes.of_customer(caller.customer_number)
+        row = await store.behind(caller.token_hash, index).first(conn)
+        if row is not None and row.frozen is not None:
+            raise LogFrozen(row.frozen)
+        return row
 
     async def request(self, caller: Caller, right: RightKind, *, idempotency_key: str, body: bytes) -> Requested:
         """Take a request of the subject behind `caller`.
@@ -146,7 +148,7 @@ class RightsDesk:
             if (before := await self._answered(reply, body)) is not None:
                 return before
             async with self._acquire() as conn:
-                row = await _behind(conn, caller)
+                row = await self._behind(conn, caller)
             subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
             if row is None or not subjects:
                 raise NotKnown
@@ -197,7 +199,7 @@ class RightsDesk:
         """Return everything we have about the subject that made the request. Raises NotKnown for anybody else."""
         async with self._acquire() as conn:
             request = await store.request(request_id).first(conn)
-            row = await _behind(conn, caller)
+            row = await self._behind(conn, caller)
         own = {row.browser, row.account} - {None} if row else set()
         if request is None or request.subject is None or request.subject not in own:
             raise NotKnown
@@ -231,7 +233,7 @@ class RightsDesk:
     async def _own(self, caller: Caller, read: Callable[[Conn, Known], Awaitable[T]]) -> list[T]:
         """Read about each of the subjects behind a caller."""
         async with self._acquire() as conn:
-            row = await _behind(conn, caller)
+            row = await self._behind(conn, caller)
             subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
             return [await read(conn, (await self._known(conn, subject))[0]) for subject in subjects]
 
@@ -239,7 +241,7 @@ class RightsDesk:
         """Erase what only this browser's cookie can reach: its own subject, never the account's."""
         for _ in range(ATTEMPTS_MAX):
             async with self._acquire() as conn:
-                row = await _behind(conn, Caller(token_hash=caller.token_hash))
+                row = await self._behind(conn, Caller(token_hash=caller.token_hash))
             if row is None or row.browser is None:
                 return
             if await self._erase([SubjectId(row.browser)], None, row.today):

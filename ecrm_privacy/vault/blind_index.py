@@ -33,6 +33,10 @@ class BlindIndexes:
         """Return the 16 bytes under which the subject of `value` is found."""
         return blind_index(self._keys[kind], kind, value)
 
+    def of_customer(self, number: str | None) -> bytes | None:
+        """Return the index of a customer number; none for none."""
+        return None if number is None else self.of(IndexKind.CUSTOMER_NUMBER, number)
+
 
 def blind_index(key: Secret, kind: IndexKind, value: str) -> bytes:
     """Return the first 16 bytes of HMAC-SHA256 over the normalised value."""

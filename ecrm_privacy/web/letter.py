@@ -9,7 +9,7 @@ import msgspec
 from babel.dates import format_date, format_datetime
 
 from ecrm_privacy.consent.receipts import Act, Receipt
-from ecrm_privacy.consent.standing import PermissionRow, Standing, purpose_rule
+from ecrm_privacy.consent.standing import PermissionRow
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
 from ecrm_privacy.vocabulary import YES, Answer, Category, Purpose
@@ -31,18 +31,18 @@ def moment_text(moment: datetime, locale: str) -> str:
 
 
 def rows(
-    shown: NoticePayload, standing: Standing, permitted: Sequence[PermissionRow], t: Words
+    shown: NoticePayload, since: Mapping[Purpose, date], permitted: Sequence[PermissionRow], t: Words
 ) -> list[dict[str, Any]]:
-    """Return one row per purpose of the notice, with its channels and recipients."""
+    """Return one row per purpose of the notice, with its channels and recipients; `since` is when each was answered."""
     by_rule = {(row.purpose, row.channel or "", row.recipient or ""): row for row in permitted}
-    return [_row(purpose, by_rule, standing, t, shown.notice.locale) for purpose in shown.purposes]
+    return [_row(purpose, by_rule, since, t, shown.notice.locale) for purpose in shown.purposes]
 
 
 def _row(
-    purpose: PurposeShown, by_rule: Mapping[Any, PermissionRow], standing: Standing, t: Words, locale: str
+    purpose: PurposeShown, by_rule: Mapping[Any, PermissionRow], since: Mapping[Purpose, date], t: Words, locale: str
 ) -> dict[str, Any]:
     permission = by_rule[purpose.purpose, "", ""]
-    said = standing.speaker.statuses.get(purpose_rule(purpose.purpose)) if standing.speaker else None
+    said = since.get(purpose.purpose)
     return {
         "purpose": purpose.purpose,
         "name": purpose.name,
@@ -52,7 +52,7 @@ def _row(
         "retention": purpose.retention,
         "basis": purpose.basis,
         "required": purpose.required,
-        "since_text": t["since"].format(day=day_text(said.since, locale)) if said else "",
+        "since_text": t["since"].format(day=day_text(said, locale)) if said else "",
         **_answer(permission, t),
         "channels": [
             {

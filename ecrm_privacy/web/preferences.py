@@ -14,6 +14,7 @@ from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where, hash_token
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.consent.standing import permissions
+from ecrm_privacy.consent.visitor import answered_since
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
 from ecrm_privacy.rights.desk import RightsDesk
@@ -48,7 +49,7 @@ async def _letter(desks: Desks, caller: Caller, signals: Signals, where: Where, 
         t=t,
         locale=where.locale,
         notice=shown.notice,
-        rows=letter.rows(shown, standing, permissions(standing, signals), t),
+        rows=letter.rows(shown, answered_since(standing), permissions(standing, signals), t),
         known=letter.known(bundle, where.locale, profile),
         used=by_month(await desks.rights.uses(caller), bundle, where.locale, t),
         receipts=letter.acts(await desks.receipts.mine(standing), bundle, where.locale, t),

@@ -17,7 +17,7 @@ from ecrm_privacy.consent.history import Gap, History, Past
 from ecrm_privacy.consent.profile import Profile, Profiles
 from ecrm_privacy.consent.standing import PermissionRow, Standing, capture_url, capturing, permission, permissions
 from ecrm_privacy.errors import Malformed, NotKnown
-from ecrm_privacy.gate.types import Customer, Signals
+from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Rule
 from ecrm_privacy.vocabulary import Category, Channel, NoticeVersion, Purpose, Recipient
 from ecrm_privacy.web.answers import AnswerReply, PermissionsReply, asked_times
@@ -29,15 +29,26 @@ SUBJECTS_MOST = 1000
 FOR_THE_SHOP = frozenset({"slots:read"})
 """What no partner's key may do, whatever scopes it has: a slot opens data for the shop's own pages."""
 Row = TypeVar("Row", bound=PermissionRow)
+Bearer = Callable[[str, str], Awaitable[ServerCaller]]
+"""`await bearer(authorization, scope)`: whose key that header has. Raises ApiKeyRefused, ScopeMissing, TooMany."""
 Authorize = Callable[[AnyRequest, str], Awaitable[ServerCaller]]
 """`await authorize(request, scope)`: who calls, if they may. Raises ApiKeyRefused, ScopeMissing, TooMany."""
 
 
-def authorizer(callers: Callers, rates: Rates) -> Authorize:
+def authorizer(bearer: Bearer) -> Authorize:
     """Make the check that every call of a server passes."""
 
     async def authorize(request: AnyRequest, scope: str) -> ServerCaller:
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        return await bearer(request.headers.get("authorization", ""), scope)
+
+    return authorize
+
+
+def bearer_of(callers: Callers, rates: Rates) -> Bearer:
+    """Make what tells keys that may from those that may not."""
+
+    async def bearer(authorization: str, scope: str) -> ServerCaller:
+        kind, _, key = authorization.partition(" ")
         if kind.lower() != "bearer" or not key:
             raise ApiKeyRefused
         try:
@@ -49,7 +60,7 @@ def authorizer(callers: Callers, rates: Rates) -> Authorize:
         rates.count_call(caller.key_hash, caller.rate_per_minute)
         return caller
 
-    return authorize
+    return bearer
 
 
 def number_of(request: AnyRequest) -> str:
@@ -108,7 +119,6 @@ async def answer_elsewhere(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
     desk: NamedDependency[ConsentDesk],
-    customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
     where: NamedDependency[Where],
 ) -> Response[AnswerReply]:
@@ -116,12 +126,13 @@ async def answer_elsewhere(
     server = await authorize(request, "consent:write")
     body = await request.body()
     key = idempotency_key(request.headers.get("idempotency-key"))
-    subject = customer(number_of(request))
+    number = number_of(request)
+    subject = Caller(customer_number=number)
     if (await desk.standing(subject)).account is None:
         raise NotKnown
     signals = hallway.signals(request)
     said = decode(body, Said)
-    about = (subject.customer_index or b"") + body  # the same words about somebody else are another act
+    about = number.encode() + b"\0" + body  # the same words about somebody else are another act
     taken = await desk.take(subject, said, signals, where, idempotency_key=key, body=about)
     url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
     shown = concerning(server, taken.permissions)
@@ -135,7 +146,6 @@ async def subject_permissions(
     authorize: NamedDependency[Authorize],
     disclosures: NamedDependency[Disclosures],
     history: NamedDependency[History],
-    customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
     where: NamedDependency[Where],
 ) -> PermissionsReply | Past:
@@ -145,7 +155,7 @@ async def subject_permissions(
     """
     server = await authorize(request, "consent:read")
     asked = asked_times(request)
-    standing = await disclosures.permissions(customer(number_of(request)), server.system)
+    standing = await disclosures.permissions(Caller(customer_number=number_of(request)), server.system)
     if asked is not None:
         return told(server, await history.of(standing, asked, where))
     signals = hallway.signals(request)
@@ -185,7 +195,6 @@ async def check_access(
     request: AnyRequest,
     authorize: NamedDependency[Authorize],
     disclosures: NamedDependency[Disclosures],
-    customer: NamedDependency[Customer],
     hallway: NamedDependency[Hallway],
 ) -> CheckReply:
     """May I, and if not, where to ask. An unknown customer is answered like one who never said anything.
@@ -196,7 +205,7 @@ async def check_access(
     server = await authorize(request, "consent:read")
     asked = decode(await request.body(), Asked)
     rules, signals = _rules(server, asked), hallway.signals(request)
-    customers = [customer(number) for number in asked.subjects]
+    customers = [Caller(customer_number=number) for number in asked.subjects]
     standings = await disclosures.permission(customers, server.system, rules, asked.categories)
     return CheckReply([_checked(asked, sorted(rules), standing, signals, hallway) for standing in standings])
 

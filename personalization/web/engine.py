@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.web.pages import Pages
 from personalization.collect.events import Acquire, Intake
@@ -24,8 +23,6 @@ class Engine(msgspec.Struct, frozen=True):
     intake: Intake
     acquire: Acquire
     pages: Pages
-    customer: Callable[[str], Caller]
-    """From a customer number to the caller that it stands for."""
     bundle: Callable[[], Bundle]
     """The policy in force when this worker last looked."""
     sections: Callable[[], Awaitable[list[dict[str, str]]]]

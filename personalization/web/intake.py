@@ -144,7 +144,7 @@ async def event_batch(
     signals = hallway.signals(request)
 
     async def store(said: Sequence[EventLine]) -> list[str]:
-        return await engine.intake.take([(engine.customer(one.customer_number), one) for one in said], signals)
+        return await engine.intake.take([(Caller(customer_number=one.customer_number), one) for one in said], signals)
 
     return await _stream(request, EventLine, store)
 

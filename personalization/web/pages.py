@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,11 +9,11 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ecrm_privacy.consent.answer import answer_due
-from ecrm_privacy.consent.desk import ConsentDesk, Where
-from ecrm_privacy.consent.standing import Standing, permissions
+from ecrm_privacy.consent.desk import Where
+from ecrm_privacy.consent.visitor import Visitor, Visitors
 from ecrm_privacy.errors import NotKnown, Unavailable
 from ecrm_privacy.gate.types import Caller, Grant, Signals
+from ecrm_privacy.policy.notice import Notices
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.texts import texts
 from personalization.interact import because, browse
@@ -29,13 +28,14 @@ PLACED = ("greeting", "for-you", "history", "popular")
 async def page(
     page: FromPath[str],
     engine: NamedDependency[Engine],
-    desk: NamedDependency[ConsentDesk],
+    visitors: NamedDependency[Visitors],
+    notices: NamedDependency[Notices],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
 ) -> Response[str]:
     """A whole customer-specific page. A place whose slot the policy does not list is filled for nobody."""
-    visit = Visit(engine, desk, caller, signals, where, f"/pages/{page}")
+    visit = Visit(engine, visitors, notices, caller, signals, where, f"/pages/{page}")
     listed = engine.bundle().pages.get(page)
     if listed is None:
         raise NotKnown
@@ -50,7 +50,8 @@ class Visit(msgspec.Struct, frozen=True):
     """One look at a page of the shop: who, under which signals, where."""
 
     engine: Engine
-    desk: ConsentDesk
+    visitors: Visitors
+    notices: Notices
     caller: Caller
     signals: Signals
     where: Where
@@ -62,12 +63,12 @@ class Visit(msgspec.Struct, frozen=True):
         While the database is away nobody is known and nobody is asked: what they would answer could not be taken.
         """
         try:
-            standing, away = await self.desk.standing(self.caller), False
+            (visitor, bundle), away = await self.visitors(self.caller, self.signals), False
         except Unavailable:
-            standing, away = Standing(self.engine.bundle(), datetime.now(UTC).date()), True
-        due = not away and answer_due(standing, self.signals)
-        bundle, locale = standing.bundle, self.where.locale
-        words, shown = texts(locale), self.desk.notice(bundle, self.where.site, locale, self.where.jurisdiction)
+            bundle = self.engine.bundle()
+            visitor, away = Visitor(bundle.hash), True
+        locale = self.where.locale
+        words, shown = texts(locale), self.notices.of(bundle, self.where.site, locale, self.where.jurisdiction)
         called = names(bundle, locale)
         greeting = name_in(filled)
         response = self.engine.pages.page(
@@ -75,12 +76,12 @@ class Visit(msgspec.Struct, frozen=True):
             status_code=status_code,
             shop={"name": bundle.sites[self.where.site].controller.name, "tagline": because.text("tagline", locale)},
             sections=await self.engine.sections(),
-            signed_in={"name": greeting or because.text("somebody", locale)} if standing.account else None,
+            signed_in={"name": greeting or because.text("somebody", locale)} if visitor.signed_in else None,
             greeting={"name": greeting} if greeting else None,
             slots={name: browse.shown_slot(one, locale, called) for name, one in filled.slots.items()},
-            panel=self._panel(standing, filled, called, shown, words) if self.engine.panel and not away else None,
-            banner=due,
-            answer_due=due,
+            panel=self._panel(visitor, filled, called, shown, words) if self.engine.panel and not away else None,
+            banner=visitor.answer_due,
+            answer_due=visitor.answer_due,
             t=words,
             locale=locale,
             notice=shown.notice,
@@ -93,18 +94,18 @@ class Visit(msgspec.Struct, frozen=True):
         return response
 
     def _panel(
-        self, standing: Standing, filled: Filled, called: Mapping[str, str], shown: Any, words: Mapping[str, str]
+        self, visitor: Visitor, filled: Filled, called: Mapping[str, str], shown: Any, words: Mapping[str, str]
     ) -> dict[str, Any]:
         """What the gate released for this page, and the switches."""
-        permitted = permissions(standing, self.signals)
         return {
-            "subject_known": bool(standing.views),
-            "account": standing.account is not None,
+            "subject_known": visitor.known,
+            "account": visitor.signed_in,
             "grants": [
                 _grant(name, grant, called, words) for name, grant in filled.grants.items() if grant.permission.purpose
             ],
             "purposes": [
-                {**row, "answer_label": row["status_text"]} for row in letter.rows(shown, standing, permitted, words)
+                {**row, "answer_label": row["status_text"]}
+                for row in letter.rows(shown, visitor.since, visitor.permissions, words)
             ],
             "return_to": self.path,
             "notice": shown.notice.version,

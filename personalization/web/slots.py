@@ -74,7 +74,7 @@ async def slot_of_subject(
 ) -> Response[Slot]:
     """A slot for a shop that renders on its own server; the same gate. What cannot be written down is not opened."""
     server = await authorize(request, "slots:read")
-    caller = msgspec.structs.replace(engine.customer(number_of(request)), system=server.system)
+    caller = Caller(customer_number=number_of(request), system=server.system)
     filled = await engine.slots.fill([slot], caller, hallway.signals(request), locale)
     return Response(filled.slots[slot], headers=PERSONAL)
 

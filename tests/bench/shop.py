@@ -46,7 +46,7 @@ async def _sign_in(house: House, admin: asyncpg.Connection) -> list[Person]:
     for line in (shipped.demo_shop() / "customers.ndjson").read_bytes().splitlines():
         customer = msgspec.json.decode(line, type=_Customer)
         index = house.indexes.of(IndexKind.CUSTOMER_NUMBER, customer.customer_number)
-        opened = await house.gate.admit(Caller(customer_index=index), NEEDS, SIGNALS)
+        opened = await house.gate.admit(Caller(customer_number=customer.customer_number), NEEDS, SIGNALS)
         if any(grant.is_empty for grant in opened.values()):
             continue
         subject: UUID = await admin.fetchval(_FIND, index)

@@ -11,12 +11,11 @@ from litestar import MediaType, Response, get, post
 
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.answer import Said
-from ecrm_privacy.database.pools import Pools
-from ecrm_privacy.rights.holders import Holder
+from ecrm_privacy.database.pools import Pool
 from ecrm_privacy.web.hallway import AnyRequest, decode
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.schema import Surface
-from personalization.plugin import SURFACE, TEMPLATES
+from personalization.plugin import SURFACE, TEMPLATES, Keeper
 
 NAME = "select name from bench.person where token_hash = $1"
 ITEMS = """
@@ -27,10 +26,9 @@ NO_STORE = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept, Accep
 
 
 class Yardstick(msgspec.Struct, frozen=True):
-    """What the composition root wants of a plugin; this one holds nothing about anybody."""
+    """What the composition root wants of a plugin."""
 
     route_handlers: tuple[Any, ...]
-    holders: tuple[Holder, ...] = ()
     importers: dict[str, Any] = {}
     jobs: tuple[Any, ...] = ()
     static: tuple[Any, ...] = ()
@@ -38,7 +36,16 @@ class Yardstick(msgspec.Struct, frozen=True):
     """Nothing that is described anew: none of these calls is offered to anybody."""
 
 
-def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
+def keeper(_config: Config) -> Keeper:
+    """Hold nothing about anybody."""
+    return Keeper((), mix=lambda _newer_than: (), age=_none_left)
+
+
+async def _none_left(*_asked: object) -> bool:
+    return True
+
+
+def plugin(_config: Config, guest: Pool, *_others: object) -> Yardstick:
     """Make the handlers."""
     pages = Pages(TEMPLATES)
 
@@ -48,7 +55,7 @@ def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
 
     @get("/bench/slots/greeting", include_in_schema=False)
     async def greeting(request: AnyRequest) -> Response[str]:
-        async with pools.guest.acquire() as conn:
+        async with guest.acquire() as conn:
             row = await conn.fetchrow(NAME, bytes.fromhex(request.query_params["who"]))
         title = f"Good to see you, {row['name']}"
         why = {"kind": "name", "text": "Because you told us your name", "purpose": "personalize"}
@@ -57,7 +64,7 @@ def plugin(_config: Config, pools: Pools, *_others: object) -> Yardstick:
 
     @get("/bench/slots/for-you", include_in_schema=False)
     async def for_you() -> Response[str]:
-        async with pools.guest.acquire() as conn:
+        async with guest.acquire() as conn:
             rows = await conn.fetch(ITEMS)
         why = _because({"kind": "view", "text": "Because you looked at it", "purpose": "personalize"}, "Browsing")
         items = [{**row, "price_text": f"€{row['price_minor'] / 100:.2f}", "because": why} for row in rows]

@@ -52,7 +52,7 @@ class Visitor(NamedTuple):
         self.page.goto("/signin")
         origin = self.page.evaluate("location.origin")
         reply = self.context.request.post(
-            "/signin", form={"customer_number": customer_number}, headers={"Origin": origin}
+            "/signin/as", form={"customer_number": customer_number}, headers={"Origin": origin}
         )
         assert reply.ok
 

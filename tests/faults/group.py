@@ -1,6 +1,6 @@
 """The service under test: its real process group on loopback, and every way in which a part of it can be killed.
 
-Processes are found by what they are, never by name alone: workers by the task in their environment, the database's by
+Processes are found by what they are, never by name alone: workers by the folder in their command, the database's by
 the folder they work in. So nothing of another service on this machine is ever touched.
 """
 
@@ -48,13 +48,23 @@ class DemoFile(msgspec.Struct, frozen=True):
 class Group:
     """`ecrm demo` on `data_dir` with its workers and its database; a context manager that leaves nothing behind."""
 
-    def __init__(self, data_dir: Path, *, workers: int = 2, port: int | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        workers: int = 2,
+        port: int | None = None,
+        gate_process: bool = False,
+        plugins: str | None = None,
+    ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.with_name(data_dir.name + ".log")
         self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.parent: subprocess.Popen[bytes] | None = None
         self._workers_wanted = workers
+        self._gate_process = gate_process
+        self._plugins = plugins
 
     def __enter__(self) -> "Group":
         self.start()
@@ -76,7 +86,9 @@ class Group:
 
     def start(self) -> None:
         """Start the group and return at once."""
-        environment = dict(os.environ)
+        environment = {**os.environ, "ECRM_GATE_PROCESS": str(self._gate_process).lower()}
+        if self._plugins is not None:
+            environment["ECRM_PLUGINS"] = self._plugins
         if not HAS_PLUGIN:
             environment["ECRM_PLUGINS"] = ""
         command = [
@@ -124,15 +136,14 @@ class Group:
     # who is there -----------------------------------------------------------------------------------------------------
 
     def workers(self) -> list[int]:
-        """Return the workers, also those whose parent is gone."""
-        mark, folder = b"ECRM_WORK=", os.fsencode(self.data_dir)
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                task = [part for part in _read(entry / "environ").split(b"\0") if part.startswith(mark)]
-                if task and folder in task[0] and b"_work" in _read(entry / "cmdline"):
-                    found.append(int(entry.name))
-        return sorted(found)
+        """Return the workers, also those whose parent is gone; a house is one of them."""
+        return sorted(number for part in ("whole", "house", "hall") for number in self.having(part))
+
+    def having(self, part: str) -> list[int]:
+        """Return the processes of one part: `whole`, `house` or `hall`."""
+        mark = [b"_work", part.encode(), os.fsencode(self.data_dir), b""]
+        listed = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return sorted(int(each.name) for each in listed if _read(each / "cmdline").split(b"\0")[-4:] == mark)
 
     def database(self) -> list[int]:
         """Return every process of PostgreSQL, the postmaster first."""
@@ -162,6 +173,13 @@ def kill_worker(group: Group, rng: random.Random) -> None:
 def kill_workers(group: Group, _rng: random.Random) -> None:
     """SIGKILL every worker at once."""
     _kill(group.workers())
+
+
+def kill_house(group: Group, _rng: random.Random) -> None:
+    """SIGKILL the process with the keys, where it is one of its own; the halls go on without it."""
+    houses = group.having("house")
+    assert len(houses) == 1, "this service has no gate process"
+    _kill(houses)
 
 
 def kill_parent(group: Group, _rng: random.Random) -> None:
@@ -261,6 +279,8 @@ KILLS: dict[str, Callable[[Group, random.Random], None]] = {
     "stop": stop,
 }
 """Every kind of kill, in the order in which a short run takes them."""
+WITH_HOUSE = {**KILLS, "house": kill_house}
+"""The same for a service with a gate process."""
 
 
 def free_port() -> int:

@@ -26,7 +26,7 @@ from ecrm_privacy.delivery.jobs import LEASE_S
 from ecrm_privacy.ledger.checkpoint import Checkpoint
 from tests.faults.check import LAWS, Asking, chosen, nothing_that_nobody_asked_for
 from tests.faults.facts import ORIGIN, Bench, Facts
-from tests.faults.group import HAS_PLUGIN, KILLS, Group
+from tests.faults.group import HAS_PLUGIN, KILLS, WITH_HOUSE, Group
 from tests.faults.oracle import Book, Oracle, now_s
 from tests.faults.people import Browser, Town
 from tests.faults.watching import Watcher, checkpoint
@@ -106,10 +106,12 @@ class Summary(msgspec.Struct, frozen=True):
 class Run:
     """One data directory with its service, its oracle and its people."""
 
-    def __init__(self, folder: Path, seed: int, *, writers: int = WRITERS, workers: int = 2) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, writers: int = WRITERS, workers: int = 2, gate_process: bool = False
+    ) -> None:
         self.folder = folder
         self.seed = seed
-        self.group = Group(folder / "data", workers=workers)
+        self.group = Group(folder / "data", workers=workers, gate_process=gate_process)
         self.rng = random.Random(seed)
         self.rounds: list[Round] = []
         self._writers = writers
@@ -163,7 +165,7 @@ class Run:
             people.append(asyncio.create_task(self._watcher.look(town)))
             await asyncio.sleep(after_s)
             killed_s = now_s()
-            await asyncio.to_thread(KILLS[kind], self.group, self.rng)
+            await asyncio.to_thread(WITH_HOUSE[kind], self.group, self.rng)
             shown, guarded = self._watcher.highest, self.bench.guarded()  # before anybody comes back and mends it
             await asyncio.to_thread(self._revive, at_once=self.rng.random() < 0.5)
             await asyncio.sleep(AFTER_S)
@@ -241,9 +243,10 @@ def run(
     kinds: Sequence[str] = tuple(KILLS),
     writers: int = WRITERS,
     patient: bool = False,
+    gate_process: bool = False,
 ) -> Summary:
     """Run that many rounds; stops early when promises were broken too often, to leave the state to look at."""
-    made = Run(folder, seed, writers=writers)
+    made = Run(folder, seed, writers=writers, gate_process=gate_process)
     with made.group:
         made.begin()
         for number, kind in enumerate(schedule(rounds, made.rng, kinds), 1):
@@ -289,17 +292,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.kills", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--kinds", nargs="+", choices=KILLS, default=tuple(KILLS), help="what to kill")
+    parser.add_argument("--kinds", nargs="+", choices=WITH_HOUSE, help="what to kill (default: everything)")
+    parser.add_argument("--gate-process", action="store_true", help="with the keys in a process of their own")
     parser.add_argument("--writers", type=int, default=WRITERS)
     parser.add_argument("--folder", type=Path, help="where data, log and oracle stay (default: none)")
     parser.add_argument("--json", type=Path, help="write the summary there too")
     given = parser.parse_args()
+    known = WITH_HOUSE if given.gate_process else KILLS
     print(f"seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="ecrm-kills-") as temporary:
         folder = given.folder or Path(temporary)
         summary = run(
-            folder.absolute(), given.rounds, given.seed, kinds=given.kinds, writers=given.writers, patient=True
-        )
+            folder.absolute(), given.rounds, given.seed, kinds=given.kinds or tuple(known), writers=given.writers,
+            patient=True, gate_process=given.gate_process,
+        )  # fmt: skip
     if given.json:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=1))
     print(summary.text())

@@ -11,7 +11,8 @@ from ecrm_privacy import processes
 from ecrm_privacy.config import Config
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.errors import StartRefused
-from ecrm_privacy.processes import Place, Work, _listen, _Stopping, _watch, restart_pause_s
+from ecrm_privacy.processes import Place, _listen, _Stopping, _watch, restart_pause_s
+from ecrm_privacy.worker import Work
 from tests.faults.group import free_port
 from tests.houses import logged
 

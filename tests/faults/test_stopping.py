@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from ecrm_privacy.config import read_config
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.processes import WORK, Work, _listen, _to_text
+from ecrm_privacy.processes import _listen
 from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.worker import WORK, Work, to_text
 from tests.faults.group import Group, free_port, kill_everything
 
 STARTING_S = (0.2, 0.9, 1.4, 2.0, 2.8)
@@ -94,10 +94,10 @@ def test_a_worker_closes_the_house(group: Group) -> None:
     keyring = Keyring.load(config.key_file)
     address = EmbeddedPostgres(group.data_dir / "postgres", keyring.password(ADMIN_ROLE)).address
     with _listen(config) as listener:
-        task = msgspec.json.encode(Work(config, address, listener.fileno(), os.getpid()), enc_hook=_to_text)
+        task = to_text(Work(config, address, listener.fileno(), os.getpid()))
         worker = subprocess.Popen(
-            [sys.executable, "-m", "ecrm_privacy", "_work"],
-            env={**os.environ, WORK: task.decode()},
+            [sys.executable, "-m", "ecrm_privacy", "_work", "whole", str(group.data_dir)],
+            env={**os.environ, WORK: task},
             pass_fds=[listener.fileno()],
         )
         other = Group(group.data_dir, port=config.port)

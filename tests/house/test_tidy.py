@@ -26,12 +26,15 @@ EMPTY_NAMES = {
 }
 
 BROAD_EXCEPTS = {
-    "ecrm_privacy/app.py::_again": "the edge of a job that comes again: logged, and tried at its next time",
+    "ecrm_privacy/hall.py::again": "the edge of a job that comes again: logged, and tried at its next time",
     "ecrm_privacy/database/coalesce.py::Coalescer._serve": "whatever ends a batch is told to each who asked in it",
     "ecrm_privacy/delivery/jobs.py::Runner._loop": "the edge of the queue: a runner that stopped would owe for ever",
     "ecrm_privacy/delivery/jobs.py::Runner.step": "the edge of a job: logged by id, tried again, at last a dead letter",
     "ecrm_privacy/gate/admit.py::Gate.admit": "every doubt is an empty grant, logged by its class and place",
     "ecrm_privacy/gate/uses.py::UseLog._again": "the edge of a job that comes again: logged, and counts are kept",
+    "ecrm_privacy/hatch/answering.py::Counter._answer": "the edge of a request from a hall: logged by id, and answered",
+    "ecrm_privacy/hatch/answering.py::_Conversation._look": "the edge of a question: logged, and answered",
+    "ecrm_privacy/hatch/asking.py::_Asking.admit": "every doubt is an empty grant, logged by its class and place",
     "ecrm_privacy/ledger/writer.py::Writer._drop": "whatever the driver says, the connection is not used again",
     "ecrm_privacy/ledger/writer.py::Writer._turn": "the edge of a turn: every caller is answered",
     "ecrm_privacy/web/edges.py::Edges.__call__": "the edge of a request: logged by id, answered with a problem",
@@ -40,7 +43,8 @@ BROAD_EXCEPTS = {
 
 ENVIRONMENT = {
     "ecrm_privacy/config.py": "the only reader of settings",
-    "ecrm_privacy/processes.py": "the parent passes the environment on and hands each worker its task in it",
+    "ecrm_privacy/processes.py": "the parent passes the environment on and hands each process its task in it",
+    "ecrm_privacy/worker.py": "a process finds its task in it",
 }
 """Files that may look at the environment, and why."""
 

@@ -171,7 +171,7 @@ async def test_access_ends_at_once(opened: Opened) -> None:
     await opened.house.runner.stop()
     await person.browser.ask("erasure")
     cookie = Caller(token_hash=hash_token(person.device.cookies[SESSION]))
-    number = Caller(customer_index=opened.house.indexes.of(IndexKind.CUSTOMER_NUMBER, person.number))
+    number = Caller(customer_number=person.number)
     for caller in (cookie, number):
         grants = await opened.house.gate.admit(caller, NEEDS, site_signals(opened.house))
         assert all(grant.is_empty for grant in grants.values())

@@ -65,7 +65,8 @@ class Meeting:
         self.signals = scene.signals
         self.account, self.browser = self._real(scene.account), self._real(scene.browser)
         self.as_browser = Caller(token_hash=hash_token(self.cookie))
-        self.as_account = Caller(customer_index=self.house.indexes.of(IndexKind.CUSTOMER_NUMBER, self.number))
+        self.as_account = Caller(customer_number=self.number)
+        self.index = self.house.indexes.of(IndexKind.CUSTOMER_NUMBER, self.number)
 
     def _real(self, view: SubjectView | None) -> SubjectView | None:
         """Give a drawn subject a name of its own, and keys that open."""
@@ -86,9 +87,7 @@ class Meeting:
     async def names_of_account(self) -> set[Pseudonym]:
         """The names of all history whose keys the account holds now, open or not."""
         async with self.house.pools.house.acquire() as conn:
-            found = await vault.find_subject(IndexKind.CUSTOMER_NUMBER, self.as_account.customer_index or b"").first(
-                conn
-            )
+            found = await vault.find_subject(IndexKind.CUSTOMER_NUMBER, self.index).first(conn)
             rows = await vault.keys_of([SubjectId(found.subject)]).all(conn) if found else []
         opened = (
             keys.unwrap(self.house.keyring, SubjectId(row.subject), Category(row.category), row.version, row.wrapped)
@@ -99,7 +98,7 @@ class Meeting:
     async def put(self) -> None:
         async with self.opened.as_admin() as admin:
             await scenes.write(admin, scenes.rows_of([view for view in (self.account, self.browser) if view]))
-            index = [("customer_number", self.as_account.customer_index, self.account.subject)] if self.account else []
+            index = [("customer_number", self.index, self.account.subject)] if self.account else []
             session = [(self.as_browser.token_hash, self.browser.subject, None)] if self.browser else []
             await scenes.write(admin, {"blind_index": index, "session": session})
 

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.anyio
 CHOOSABLE = [name for name, purpose in SHIPPED.purposes.items() if not purpose.required]
 
 
-@pytest.fixture
-async def workers(database: Database, tmp_path: Path) -> AsyncIterator[list[Opened]]:
+@pytest.fixture(params=[False, True], ids=["whole", "with a gate process"])
+async def workers(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[list[Opened]]:
     """Two workers of one service: one database, one key file, no memory in common."""
     keyring = ClusterKeyring(secrets.token_bytes(32))
     async with (
-        open_for_test(database, tmp_path, keyring) as one,
-        open_for_test(database, tmp_path, keyring) as other,
+        open_for_test(database, tmp_path, keyring, gate_process=request.param) as one,
+        open_for_test(database, tmp_path, keyring, gate_process=request.param) as other,
     ):
         yield [one, other]
 
@@ -46,7 +46,7 @@ def same(browser: Browser, worker: Opened) -> Browser:
 async def opens(browser: Browser, worker: Opened, purpose: str) -> bool:
     """Whether the worker's gate opens a purpose for this browser."""
     caller, need = Caller(token_hash=hash_token(browser.cookies[SESSION])), f"permission:{purpose}"
-    return (await worker.house.gate.admit(caller, [need], site_signals(worker.house)))[need].permission.allowed
+    return (await worker.hall.admit(caller, [need], site_signals(worker.house)))[need].permission.allowed
 
 
 async def test_every_worker_obeys_the_newest_answer(workers: list[Opened]) -> None:

@@ -42,8 +42,7 @@ async def settle_in(opened: Opened) -> list[Browser]:
 
 
 async def grants(opened: Opened, number: str) -> dict[str, Grant]:
-    index = opened.house.indexes.of(IndexKind.CUSTOMER_NUMBER, number)
-    return dict(await opened.house.gate.admit(Caller(customer_index=index), NEEDS, site_signals(opened.house)))
+    return dict(await opened.house.gate.admit(Caller(customer_number=number), NEEDS, site_signals(opened.house)))
 
 
 def spellings(value: str) -> set[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -156,7 +157,7 @@ async def be(opened: Opened, pair: Pair, life: Life) -> Browser:
 
 async def open_shop(opened: Opened) -> None:
     """Fill the shop: the demo's catalogue, and people who bought this with that."""
-    taken = importers(opened.house)
+    taken = importers(opened.house) | {each.kind: each for one in opened.hall.plugins for each in one.importers}
     lines: dict[str, list[dict[str, Any]]] = {"items": ITEMS, "subjects": [], "answers": [], "events": []}
     for n in range(NEIGHBOURS):
         number = f"C-{n:06}"
@@ -192,9 +193,8 @@ class Listener:
 
     async def attach(self, opened: Opened) -> None:
         """Open every connection there may be, and listen at each."""
-        pools = opened.house.pools
         async with AsyncExitStack() as held:
-            for pool in (pools.house, pools.gate, pools.guest):
+            for pool in opened.pools:
                 for _ in range(opened.house.config.pool_size):
                     conn = await held.enter_async_context(pool.acquire(timeout=10))
                     conn.add_query_logger(self.hear)
@@ -262,13 +262,17 @@ def slots_alike(page: Page, pair: Pair, seen: Seen, again: Seen) -> int:
 # the law --------------------------------------------------------------------------------------------------------------
 
 
-def test_who_differs_in_what_is_not_permitted_is_not_told_apart(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("gate_process", [False, True], ids=["whole", "with a gate process"])
+def test_who_differs_in_what_is_not_permitted_is_not_told_apart(
+    database: Database, tmp_path: Path, *, gate_process: bool
+) -> None:
     """Status, headers, bodies and statements are the same for two people who differ only in what they do not permit.
 
     Where nothing is permitted, they are those of a guest whom nobody knows.
     """
     told: Counter[str] = Counter()
-    with running(database, tmp_path, plugins=("personalization.plugin",), k_people=2) as (runner, opened):
+    settings_of_service = {"plugins": ("personalization.plugin",), "k_people": 2, "gate_process": gate_process}
+    with running(database, tmp_path, **settings_of_service) as (runner, opened):
         listener = Listener()
         runner.run(open_shop(opened))
         runner.run(listener.attach(opened))
@@ -276,7 +280,7 @@ def test_who_differs_in_what_is_not_permitted_is_not_told_apart(database: Databa
         async def check(pair: Pair) -> None:
             one, other = await be(opened, pair, pair.one), await be(opened, pair, pair.other)
             await opened.settle()
-            await opened.house.plugins[0].learn(lambda _done, _total: None)
+            await opened.hall.plugins[0].learn(lambda _done, _total: None)
             for page in PAGES:
                 shows = permitted(page.slots, pair.said)
                 seen, again = await look(one, page, listener), await look(other, page, listener)
@@ -292,7 +296,11 @@ def test_who_differs_in_what_is_not_permitted_is_not_told_apart(database: Databa
                     assert page.framed or seen == await look(opened.browser(), page, listener), page
                 told["same"] += 1
 
-        @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.too_slow], phases=NO_SHRINKING)
+        @settings(
+            max_examples=examples(10 if gate_process else 25),
+            suppress_health_check=[HealthCheck.too_slow],
+            phases=NO_SHRINKING,
+        )
         @given(pairs())
         def law(pair: Pair) -> None:
             runner.run(check(pair))

@@ -10,7 +10,8 @@ from litestar.di import NamedDependency, Provide
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
-from ecrm_privacy.app import _again, one_by_one
+from ecrm_privacy.hall import Repeated, again
+from ecrm_privacy.routes import one_by_one
 from tests.houses import logged
 
 
@@ -66,7 +67,7 @@ def test_a_failing_job_is_logged_without_its_words() -> None:
 
     async def for_a_moment() -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(_again("learn", 0.001, fail, goes_on), 0.2)
+            await asyncio.wait_for(again(Repeated("learn", 0.001, fail), goes_on), 0.2)
 
     with logged() as log:
         asyncio.run(for_a_moment())

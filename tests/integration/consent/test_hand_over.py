@@ -15,7 +15,6 @@ from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.record import Entry
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.sql import Conn
-from ecrm_privacy.vault.blind_index import IndexKind
 from ecrm_privacy.vocabulary import Answer, ExpressionMethod, NoticeVersion, Purpose, RightKind
 from tests.houses import NOTICE, SESSION, Browser, Opened
 
@@ -72,7 +71,7 @@ class Meeting:
         return set(grants["event:view"].all_pseudonyms())
 
     async def of_account(self) -> set[UUID]:
-        return await self.names(Caller(customer_index=self.house.indexes.of(IndexKind.CUSTOMER_NUMBER, self.number)))
+        return await self.names(Caller(customer_number=self.number))
 
     async def uses(self, names: set[UUID]) -> set[tuple[UUID, str]]:
         async with self.opened.as_admin() as admin:

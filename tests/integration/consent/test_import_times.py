@@ -9,6 +9,7 @@ from ecrm_privacy.consent.answer import SaidAnswer
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
 from ecrm_privacy.consent.profile import Profile
+from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.record import ConsentEvent, EventKind
 from ecrm_privacy.vocabulary import Answer, NoticeVersion, Purpose
 from tests.houses import Opened
@@ -25,7 +26,7 @@ async def imported(opened: Opened, number: str, at: datetime) -> ConsentEvent:
     line = ImportedAnswer(number, NoticeVersion("shop@1"), GIVEN, at, "letter 17")
     (outcome,) = await AnswerImport(house.desk, house.indexes).put([line], WHERE)
     assert isinstance(outcome, int)
-    acts = await house.receipts.mine(await house.desk.standing(house.customer(number)))
+    acts = await house.receipts.mine(await house.desk.standing(Caller(customer_number=number)))
     (found,) = (act.event for act in acts if act.leaf_index == outcome)
     assert found.kind is EventKind.IMPORT
     return found

@@ -15,7 +15,6 @@ from ecrm_privacy.consent.profile import Profile, Profiles
 from ecrm_privacy.errors import SubjectErased
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.sql import Conn
-from ecrm_privacy.vault.blind_index import IndexKind
 from ecrm_privacy.vocabulary import Category, NoticeVersion, RightKind
 from tests.houses import NOTICE, SESSION, Opened
 
@@ -44,13 +43,9 @@ class Interrupted:
         return ConsentDesk(self.acquire, self.acquire, house.writer.append, house.keyring, house.shelf.bundle)
 
 
-def caller_of(opened: Opened, number: str) -> Caller:
-    return Caller(customer_index=opened.house.indexes.of(IndexKind.CUSTOMER_NUMBER, number))
-
-
 async def erase(opened: Opened, number: str) -> None:
     key = str(uuid4())
-    caller = caller_of(opened, number)
+    caller = Caller(customer_number=number)
     await opened.house.rights.request(caller, RightKind.ERASURE, idempotency_key=key, body=key.encode())
 
 
@@ -114,7 +109,7 @@ async def test_two_profiles_of_a_customer_at_once(opened: Opened, number: str) -
     profiles = [Profile(number, {CONTACT: {f"field{n}": f"value {n}"}}) for n in range(6)]
     outcomes = await asyncio.gather(*(house.profiles.put([each], site_signals(house), HERE) for each in profiles))
     assert outcomes == [[0]] * 6
-    assert await house.rights.profile(caller_of(opened, number)) == {
+    assert await house.rights.profile(Caller(customer_number=number)) == {
         CONTACT: {f"field{n}": f"value {n}" for n in range(6)}
     }
 

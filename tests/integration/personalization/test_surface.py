@@ -202,7 +202,7 @@ async def test_of_a_bad_stream_only_so_much_is_named(web: httpx.AsyncClient) -> 
 
 async def test_the_shop_works_without_scripts(web: httpx.AsyncClient) -> None:
     """Sign in by a form, look at an item, say yes by the banner's form, and the pages follow."""
-    signed = await web.post("/signin", data={"customer_number": "C-100001", "return_to": "/pages/yours"})
+    signed = await web.post("/signin/as", data={"customer_number": "C-100001", "return_to": "/pages/yours"})
     assert (signed.status_code, signed.headers["location"]) == (303, "/pages/yours")
     for path in ("/", "/sections/section-1", "/items/item-4", "/signin", "/pages/yours"):
         assert (await web.get(path)).status_code == 200, path
@@ -224,7 +224,7 @@ async def test_the_shop_works_without_scripts(web: httpx.AsyncClient) -> None:
 async def test_a_withdrawn_contribution_is_unlearned(house: House, web: httpx.AsyncClient) -> None:
     """What someone contributed is counted after learning, gone after a withdrawal, and back after a renewed yes."""
     plugin = house.plugins[0]
-    await web.post("/signin", data={"customer_number": "C-100001"})
+    await web.post("/signin/as", data={"customer_number": "C-100001"})
     await say(web, "given", "model.contribute")
     await track(web, *({"type": "purchase", "item_id": f"item-{number}"} for number in range(3)))
     words = await plugin.learn(lambda _done, _total: None)
@@ -241,7 +241,7 @@ async def test_a_withdrawn_contribution_is_unlearned(house: House, web: httpx.As
 async def test_counts_that_somebody_changed_are_counted_anew(house: House, web: httpx.AsyncClient) -> None:
     """Learning notices that the counts are not its own, says so, and sets them right."""
     plugin = house.plugins[0]
-    await web.post("/signin", data={"customer_number": "C-100001"})
+    await web.post("/signin/as", data={"customer_number": "C-100001"})
     await say(web, "given", "model.contribute")
     await track(web, *({"type": "purchase", "item_id": f"item-{number}"} for number in range(3)))
     await plugin.learn(lambda _done, _total: None)

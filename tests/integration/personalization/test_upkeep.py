@@ -92,7 +92,7 @@ async def test_old_behaviour_goes_with_what_was_learned_from_it(
 ) -> None:
     """What the policy lets become older stays; what goes is un-learned as exactly as by an erasure, chunk by chunk."""
     monkeypatch.setattr(upkeep, "AGED_ROWS", 2)
-    keeper = opened.house.plugins[0]
+    keeper = opened.house.keepers[0]
     async with opened.as_admin() as admin:
         await admin.execute("truncate engine.event, engine.contribution, engine.item_count, engine.item_pair")
         await register(admin, NAMES, ORDER, CONTRIBUTE)

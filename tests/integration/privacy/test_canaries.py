@@ -158,7 +158,7 @@ def in_bodies(http: httpx.Client, canaries: Canaries, api_key: str) -> Iterator[
             kind = {"Content-Type": "application/json"}
             yield http.request(method, path, content=content, headers={**idempotent(), **bearer, **kind})
             http.cookies.clear()
-    for path in ("/preferences", "/preferences/rights", "/v1/answers", "/signin"):
+    for path in ("/preferences", "/preferences/rights", "/v1/answers", "/signin/as"):
         form = {"answer.remember": canaries.sow("form"), canaries.sow("field"): "given", "notice": NOTICE}
         for change in ({}, {"idempotency_key": canaries.sow("form"), "answer.remember": "refused"}):
             yield http.post(path, data={**form, **change, "return_to": f"//{canaries.sow('host')}/"})

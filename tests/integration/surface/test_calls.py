@@ -19,10 +19,13 @@ YES = {"purpose": "remember", "answer": "given"}
 STALE = "shop@0"
 
 
-@pytest.fixture(scope="module")
-async def opened(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Opened]:
+@pytest.fixture(scope="module", params=[False, True], ids=["whole", "with a gate process"])
+async def opened(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Opened]:
     """One house with a shop of its own origin, and behind a proxy that says where a visitor is."""
     settings = {"site_origins": {"demo": [SHOP]}, "region_header": "x-region", "plugins": ("personalization.plugin",)}
+    settings["gate_process"] = request.param
     async with house_of_its_own(cluster, tmp_path_factory.mktemp("house"), **settings) as house:
         yield house
 
@@ -253,7 +256,7 @@ async def test_the_script_is_for_every_page(opened: Opened) -> None:
     script = await web.get("/ecrm.js")
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
     assert script.headers["access-control-allow-origin"] == "*"
-    hashed = await web.get(f"/assets/{opened.house.embed.hashed_name}")
+    hashed = await web.get(f"/assets/{opened.hall.embed.hashed_name}")
     assert hashed.content == script.content
     assert "immutable" in hashed.headers["cache-control"]
 

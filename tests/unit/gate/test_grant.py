@@ -9,7 +9,7 @@ import pytest
 
 from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.admit import NOBODY, Gate
-from ecrm_privacy.gate.store import AdmitRow, Ask, admit
+from ecrm_privacy.gate.store import AdmitRow, Ask, Behind, admit
 from ecrm_privacy.gate.types import Caller, Grant, Signals
 from ecrm_privacy.gate.uses import UseLog
 from ecrm_privacy.policy.documents import Bundle
@@ -159,8 +159,8 @@ async def test_a_row_that_nobody_asked_for_grants_nothing() -> None:
 
 def test_names_with_spaces_are_not_asked_for() -> None:
     """A name from an address could otherwise ask for two needs at once."""
-    query = admit([Ask(Caller(), ("slot:a slot:for-you", NEED), HERE), Ask(Caller(), (), HERE)])
+    query = admit([Ask(Behind(), ("slot:a slot:for-you", NEED), HERE), Ask(Behind(), (), HERE)])
     assert query.args[-1] == [NEED, ""]
     closed = Signals(Regime("gdpr"), closed=frozenset((Purpose("remember"), Purpose("offers"))))
-    asks = [Ask(Caller(), (), closed), Ask(Caller(), (), Signals(Regime("gdpr"), closed_all=True))]
+    asks = [Ask(Behind(), (), closed), Ask(Behind(), (), Signals(Regime("gdpr"), closed_all=True))]
     assert admit(asks).args[-2] == ["offers remember", "*"]

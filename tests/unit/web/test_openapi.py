@@ -10,7 +10,9 @@ import pytest
 from litestar import Litestar, Response
 from litestar.di import Provide
 
-from ecrm_privacy.app import SURFACES, House
+from ecrm_privacy.app import House
+from ecrm_privacy.hall import Hall
+from ecrm_privacy.routes import AT_THE_DOORS, OPEN
 from ecrm_privacy.web import schema
 from ecrm_privacy.web.problems import MEDIA_TYPE, TYPES
 from personalization.collect.catalogue import NamedItem
@@ -19,7 +21,7 @@ from personalization.plugin import SURFACE
 from personalization.web import intake, pages, slots
 from tests.unit.web.asgi import Client
 
-HANDLERS = (*SURFACES, *slots.HANDLERS, *pages.HANDLERS, *intake.HANDLERS)
+HANDLERS = (*OPEN, *AT_THE_DOORS, *slots.HANDLERS, *pages.HANDLERS, *intake.HANDLERS)
 SURFACES_DESCRIBED = (schema.HOUSE, SURFACE)
 BODIES = {**schema.HOUSE.bodies, **SURFACE.bodies}
 LINES = {"POST /v1/items:batch": NamedItem, "POST /v1/events:batch": EventLine}
@@ -36,7 +38,7 @@ def _nothing() -> Callable[[], None]:
 
 @cache
 def _app() -> Litestar:
-    names = (*House.__struct_fields__, "engine", "caller", "signals", "locale", "where")
+    names = {*House.__struct_fields__, *Hall.__struct_fields__, "engine", "caller", "signals", "locale", "where"}
     given = {name: Provide(_nothing(), sync_to_thread=False) for name in names}
     return Litestar([*HANDLERS], dependencies=given, openapi_config=schema.config(SURFACES_DESCRIBED))
 

@@ -1,0 +1,105 @@
+"""The hall: what a process needs to render. Nothing in it reaches a key, and its one password is the guest's.
+
+What it asks of the house are four `Doors`. In a worker that does everything they are the house's own functions; in a
+worker that only renders they lead through the hatch.
+"""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import structlog
+
+from ecrm_privacy.config import Config
+from ecrm_privacy.consent.visitor import Visitors
+from ecrm_privacy.database.coalesce import Coalescer
+from ecrm_privacy.database.pools import Pool
+from ecrm_privacy.gate.types import Admit
+from ecrm_privacy.policy.notice import Notices
+from ecrm_privacy.policy.shelf import Shelf
+from ecrm_privacy.web.hallway import Hallway
+from ecrm_privacy.web.operations import Script, read_script
+from ecrm_privacy.web.servers import Authorize, Bearer, authorizer
+
+log = structlog.get_logger(__name__)
+
+Frozen = Callable[[], Awaitable[str | None]]
+"""`await frozen()`: why the log takes no entries, or None while it does."""
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """What a hall asks of the house."""
+
+    admit: Admit
+    visitors: Visitors
+    bearer: Bearer
+    frozen: Frozen
+
+
+class Repeated(msgspec.Struct, frozen=True):
+    """Work that is done again and again."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Awaitable[object]]
+
+
+class Hall(msgspec.Struct, frozen=True):
+    """The long-lived objects of whoever renders. Each can be asked for by its name in a handler."""
+
+    config: Config
+    shelf: Shelf
+    hallway: Hallway
+    admit: Admit
+    visitors: Visitors
+    notices: Notices
+    authorize: Authorize
+    frozen: Frozen
+    embed: Script
+    plugins: tuple[Any, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[Repeated, ...]:
+        """The plugins' own work."""
+        return tuple(Repeated(job.name, job.every_s, job.run) for plugin in self.plugins for job in plugin.jobs)
+
+
+def furnish(config: Config, shelf: Shelf, doors: Doors, guest: Pool | None) -> Hall:
+    """Make a hall, with its plugins if there are connections for them."""
+    hallway = Hallway(config, shelf)
+    plugins: tuple[Any, ...] = ()
+    if guest is not None:
+        plugins = tuple(
+            importlib.import_module(name).plugin(config, guest, doors.admit, Coalescer, hallway)
+            for name in config.plugins
+        )
+    return Hall(
+        config, shelf, hallway, doors.admit, doors.visitors, Notices(), authorizer(doors.bearer), doors.frozen,
+        read_script(), plugins,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def repeating(work: Iterable[Repeated], frozen: Frozen) -> AsyncIterator[None]:
+    """Do `work` again and again for the time of a block."""
+    tasks = [asyncio.create_task(again(each, frozen), name=each.name) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def again(work: Repeated, frozen: Frozen) -> None:
+    """Do `work` in its time, but while the log is frozen; a failure is logged by name, and it comes again."""
+    while True:
+        await asyncio.sleep(work.every_s)
+        try:
+            if await frozen() is None:
+                await work.run()
+        except Exception as error:  # the edge of a job
+            log.error("job_failed", kind=work.name, exc_info=error)
