@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 FLUSH_S = 5.0
 FLUSH_AT, KEPT_MOST = 1_000, 20_000
 """So many different uses are written down early; more than so many are not kept while the database cannot take them."""
-AT_ONCE = 200
-"""Uses per statement: making them takes 5 ms, in which nobody else has a turn."""
+AT_ONCE = 50
+"""Uses per statement: making them takes a millisecond, in which nobody else has a turn."""
 
 Write = Callable[[Sequence[Counted]], Awaitable[int]]
 """Adds to counts in one transaction, and says for how many of them it did. Raises Unavailable."""

@@ -98,7 +98,7 @@ def pseudonyms(key: SubjectKey, today: date) -> tuple[Pseudonym, ...]:
 
 
 def _secret(key: SubjectKey, month: date) -> bytes:
-    return _mac(key.dek.reveal(), b"uses/v1" + f"{month:%Y-%m}".encode())
+    return _mac(key.dek.reveal(), b"uses/v1" + month.isoformat()[:7].encode())
 
 
 def _pseudonym(secret: bytes, bucket: int) -> Pseudonym:
@@ -113,4 +113,4 @@ def _mask(tag: bytes) -> int:
 
 
 def _field(month: date, name: bytes) -> str:
-    return f"{month:%Y-%m}/{name.hex()}"
+    return f"{month.isoformat()[:7]}/{name.hex()}"

@@ -117,9 +117,10 @@ def _told(found: Sequence[CountOfUse], bundle: Bundle, locale: str, t: Words) ->
 
 
 def _who(system: str, bundle: Bundle, locale: str, t: Words) -> str:
-    """Return a system's name for people; a department that has none keeps its word."""
+    """Return a system's name for people; a department that has none keeps its word, as a sentence begins."""
     document = bundle.recipients.get(Recipient(system))
-    return document.texts[locale].name if document else t.get(f"used_{system}", system.replace("_", " "))
+    word = system.replace("_", " ")
+    return document.texts[locale].name if document else t.get(f"used_{system}", word[:1].upper() + word[1:])
 
 
 def _category(bundle: Bundle, category: Category, locale: str) -> str:
