@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,8 @@ from ecrm_privacy.vault import keys, uses
 from ecrm_privacy.vault.keys import SubjectKey
 from ecrm_privacy.vault.uses import Use
 from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category, Purpose, SubjectId
-from tests.houses import SESSION, Browser, Opened
+from tests.conftest import Database
+from tests.houses import SESSION, Browser, ClusterKeyring, Opened, open_for_test
 from tests.integration.gate.conftest import KEYS
 
 pytestmark = pytest.mark.anyio
@@ -135,6 +137,19 @@ async def test_much_is_written_early(opened: Opened, number: str, monkeypatch: p
     async with asyncio.timeout(3):
         while not await told(browser):
             await asyncio.sleep(0.02)
+
+
+async def test_whoever_stops_writes_first(database: Database, tmp_path: Path) -> None:
+    """What was counted and not written yet is there when the service has stopped and is started again."""
+    keyring = ClusterKeyring(bytes(range(32)))
+    async with open_for_test(database, tmp_path, keyring, plugins=("personalization.plugin",)) as house:
+        browser = await known(house, "C-1")
+        await browser.http.get("/v1/slots/greeting")
+        token = browser.cookies[SESSION]
+    async with open_for_test(database, tmp_path, keyring, plugins=("personalization.plugin",)) as house:
+        again = house.browser()
+        again.http.cookies.set(SESSION, token, domain="127.0.0.1", path="/")
+        assert [use["times"] for use in await told(again)] == [1]
 
 
 async def test_what_cannot_be_written_now_is_kept(opened: Opened, number: str) -> None:
@@ -286,8 +301,8 @@ async def test_a_late_flush_brings_nobody_back(opened: Opened, number: str) -> N
     await browser.http.get("/v1/slots/greeting")  # counted, and not written yet
     assert {row["pseudonym"] for row in await rows(opened)} & set(names)
     assert (await browser.ask("erasure")).status_code == 201
-    await opened.house.uses.flush()
     await opened.settle()
+    await opened.house.uses.flush()
     assert not {row["pseudonym"] for row in await rows(opened)} & set(names)
 
 
