@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -123,10 +124,23 @@ class EpochFile:
         return copy
 
 
+class _Held(NamedTuple):
+    """What is known at one moment: put in the place of what was known before as a whole, as another thread may look."""
+
+    ciphers: Mapping[bytes, AESGCM]
+    current: bytes
+    destroyed: frozenset[int]
+
+
+def _held(keks_of: Mapping[int, Secret], current: int, destroyed: frozenset[int]) -> _Held:
+    ciphers = {header_of(number): secret.cipher() for number, secret in keks_of.items()}
+    return _Held(ciphers, header_of(current), destroyed)
+
+
 class Epochs:
     """The keys of the epochs in a running process. It follows the file (`look`). `numbers` are all that it names."""
 
-    __slots__ = ("_ciphers", "_current", "_destroyed", "_mark", "file", "numbers")
+    __slots__ = ("_held", "_mark", "file", "numbers")
 
     def __init__(self, file: EpochFile | None, held: Mapping[int, Secret] | None = None) -> None:
         """Read `file`, or hold what is given. Raises EpochsRefused."""
@@ -134,7 +148,7 @@ class Epochs:
         self._mark: tuple[int, ...] | None = None
         if file is None:
             held = {1: aead.random_secret()} if held is None else held
-            self._hold(held, max(held), frozenset())
+            self._held = _held(held, max(held), frozenset())
             self.numbers = frozenset(held)
         else:
             self.look()
@@ -142,12 +156,12 @@ class Epochs:
     @property
     def number(self) -> int:
         """The number of the current epoch, as this process last saw it."""
-        return int(struct.unpack(">I", self._current[2:])[0])
+        return int(struct.unpack(">I", self._held.current[2:])[0])
 
     @property
     def live(self) -> tuple[int, ...]:
         """The numbers of all epochs under which keys may stand."""
-        return tuple(sorted(struct.unpack(">I", header[2:])[0] for header in self._ciphers))
+        return tuple(sorted(struct.unpack(">I", header[2:])[0] for header in self._held.ciphers))
 
     def look(self) -> bool:
         """Read the file again if it was replaced; True if so. Raises EpochsRefused: then what was known still holds.
@@ -158,7 +172,7 @@ class Epochs:
             return False
         listed, mark = self.file.read_marked()
         destroyed = frozenset(e.number for e in listed.epochs if e.state is EpochState.DESTROYED)
-        self._hold(keks(self.file.path, listed, self.file.keys), listed.current.number, destroyed)
+        self._held = _held(keks(self.file.path, listed, self.file.keys), listed.current.number, destroyed)
         self.numbers, self._mark = frozenset(epoch.number for epoch in listed.epochs), mark
         return True
 
@@ -168,12 +182,13 @@ class Epochs:
             self.look()
         except EpochsRefused as refused:  # what is sealed still opens, and nothing new is sealed under what may be over
             raise Unavailable("the epochs' file cannot be read") from refused
-        return self._current, self._ciphers[self._current]
+        held = self._held
+        return held.current, held.ciphers[held.current]
 
     def cipher(self, header: bytes) -> AESGCM:
         """Return the cipher for a wrapped key that begins with `header`. Raises EpochUnknown, EpochDestroyed."""
         try:
-            return self._ciphers[header]
+            return self._held.ciphers[header]
         except KeyError:
             return self._met(header)
 
@@ -183,16 +198,12 @@ class Epochs:
             self.look()
         except EpochsRefused as refused:
             raise EpochUnknown(f"epoch {number} is not known, and the epochs' file cannot be read") from refused
-        if header in self._ciphers:
-            return self._ciphers[header]
-        if number in self._destroyed:
+        held = self._held
+        if header in held.ciphers:
+            return held.ciphers[header]
+        if number in held.destroyed:
             raise EpochDestroyed(f"epoch {number} of keys was destroyed")
         raise EpochUnknown(f"epoch {number} of keys is not in the epochs' file")
-
-    def _hold(self, held: Mapping[int, Secret], current: int, destroyed: frozenset[int]) -> None:
-        self._ciphers = {header_of(number): secret.cipher() for number, secret in held.items()}
-        self._current = header_of(current)
-        self._destroyed = destroyed
 
     def __repr__(self) -> str:
         return f"<Epochs, current {self.number}>"
