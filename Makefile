@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo test check format bench growth kills trials lock clean
+.PHONY: help setup demo test check format bench growth kills trials residue lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -63,6 +63,9 @@ kills: setup ## 50 seeded kills under load: make kills [ARGS="--seed 7"]; `make 
 
 trials: setup ## 100,000 requests after withdrawals, asked of four workers; `make test` runs 1,000
 	@exec $(BIN)/python -m tests.faults.trials $(ARGS)
+
+residue: setup ## what the files of a stopped service still hold of those who were erased: make residue DATA=folder
+	@exec $(BIN)/python -m tests.integration.privacy.residue "$(or $(DATA),data/demo)"
 
 lock: setup ## resolve requirements.lock anew, for every platform (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \

@@ -15,7 +15,7 @@ import structlog
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from ecrm_privacy import enact, logbook, roll, routes, shipped, upkeep
+from ecrm_privacy import enact, logbook, reindex, roll, routes, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.desk import ConsentDesk
@@ -47,6 +47,7 @@ from ecrm_privacy.policy import store as policy_store
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.rights.desk import RightsDesk
+from ecrm_privacy.rights.holders import Holder
 from ecrm_privacy.rights.house import house_holders
 from ecrm_privacy.rights.journal import Journal
 from ecrm_privacy.rights.plan import Windows
@@ -161,6 +162,7 @@ async def open_house(
             Repeated("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
             Repeated("sessions", LAPSED_S, house.rights.end_sessions),
             Repeated("epochs", EPOCHS_S, partial(asyncio.to_thread, keyring.epochs.look)),
+            Repeated("indexes", reindex.LOOK_S, partial(reindex.hear, pools.house.acquire, house.indexes)),
             *house.hall.jobs,
         )
         try:
@@ -198,11 +200,11 @@ async def _furnish(
     read, acquire = partial(_briefly, pools.house), pools.house.acquire
     shelf = Shelf(partial(_documents, read))
     bundle = await enact.active(acquire, writer.append, shelf, config, instead)
-    indexes = BlindIndexes(keyring)
+    indexes = await reindex.known(acquire, keyring)
     coalescer: Coalescer[Ask, list[AdmitRow]] = Coalescer(pools.gate, look)
     use_log = UseLog(partial(_write_uses, pools.gate), keyring)
-    gate = Gate(coalescer.ask, keyring, shelf.bundle, use_log)
-    desk = ConsentDesk(acquire, read, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences")
+    gate = Gate(coalescer.ask, keyring, shelf.bundle, use_log, indexes)
+    desk = ConsentDesk(acquire, read, writer.append, keyring, shelf.bundle, f"{config.origin}/preferences", indexes)
     links = Links(desk, indexes)
     reader = publisher.reader
     prove = logbook.receipt_maker(publisher)
@@ -212,17 +214,19 @@ async def _furnish(
     doors = Doors(gate.admit, partial(_visitor, desk), bearer_of(Callers(read), Rates(0, 0)), frozen)
     hall = furnish(config, shelf, doors, pools.guest if renders else None)
     site, document = next(iter(bundle.sites.items()))
-    holders = [*house_holders(), *(holder for keeper in keepers for holder in keeper.holders)]
+    holders = [*house_holders(keyring), *(holder for keeper in keepers for holder in keeper.holders)]
     journal = Journal(config.key_file.with_name("erasures.journal"), keyring)
     windows = Windows(config.key_epoch_days, config.key_backup_days)
-    rights_desk = RightsDesk(acquire, writer.append, keyring, holders, journal, document.controller.name, site, windows)
+    rights_desk = RightsDesk(
+        acquire, writer.append, keyring, holders, journal, document.controller.name, site, windows, indexes
+    )
     pages = Pages()
     runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, uses=use_log, desk=desk,
         links=links, disclosures=Disclosures(desk), profiles=Profiles(desk, indexes), receipts=receipts,
         history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
-        upkeep=upkeep.Upkeep(acquire, partial(_days, hall.hallway), (upkeep.UseCounts(), *keepers)),
+        upkeep=_upkeep(config, acquire, hall.hallway, (upkeep.UseCounts(), *keepers), holders),
         indexes=indexes, hallway=hall.hallway, pages=pages,
         desks=Desks(desk, receipts, rights_desk, links, hall.hallway, pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
@@ -230,6 +234,15 @@ async def _furnish(
         frozen=frozen, health=_health(read, frozen, logbook.guard(config, keyring)),
         log_key=reader.signer.vkey(), doors=doors, hall=hall, keepers=keepers,
     )  # fmt: skip
+
+
+def _upkeep(
+    config: Config, acquire: upkeep.Acquire, hallway: Hallway, plugins: Sequence[Any], holders: Sequence[Holder]
+) -> upkeep.Upkeep:
+    """Upkeep of every table in which something about people may lie; replies and jobs belong to nobody's holder."""
+    tables = sorted({table for holder in holders for table in holder.tables} | {"ecrm.reply", "ecrm.job"})
+    rewrite = (config.rewrite_days, config.rewrite_hour)
+    return upkeep.Upkeep(acquire, partial(_days, hallway), plugins, tables, rewrite)
 
 
 def _days(hallway: Hallway) -> dict[Category, int]:

@@ -53,6 +53,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How old an epoch of keys becomes before `ecrm keys status` says that a new one is due."""
     key_backup_days: int = 30
     """How long a backup of the database is kept: so long after it was emptied an epoch of keys is not destroyed."""
+    rewrite_hour: int = 3
+    """After this hour (UTC), once a day, tables from which somebody was erased are written anew."""
+    rewrite_days: int = 1
+    """So many days lie between two times at least."""
     pool_size: int = 4
     demo: bool = False
     """The demo's storefront, where anybody signs in as any of its customers: on loopback alone."""

@@ -1,4 +1,4 @@
-"""Upkeep: what goes by age, and what is mixed so that no dump tells who came when.
+"""Upkeep: what goes by age, what is mixed so that no dump tells who came when, and what is left of the erased.
 
 It is done once an hour, by one worker at a time: each looks every minute whether it is due, and whoever moves the clock
 in the database has the turn. One that dies in between is followed an hour later by another, which begins where mixing
@@ -9,6 +9,10 @@ have 400,000 uses, 400,000 events and as many contributions, while one reader as
 reader waits for 0.5 s at most once an hour (0.1 s with 20,000 people), and for 6 ms when nothing came, because then
 nothing is taken. Who finds a table in use waits for a tenth of a second, and tries again a second later. The events of
 an hour are mixed in 0.05 s, beside their readers.
+
+A deleted row stays in its page until something takes its place. So every day, or less often, at an hour that is
+configured, every table about people is written anew if somebody was erased since; each is closed to everybody for as
+long as that takes (docs/explanation/what-is-left.md has the figures).
 """
 
 import asyncio
@@ -58,12 +62,25 @@ class UseCounts:
 
 
 class Upkeep:
-    """The upkeep of one worker. `days` says how old behaviour of each category may become, by the policy in force."""
+    """The upkeep of one worker. `days` says how old behaviour of each category may become, by the policy in force.
 
-    def __init__(self, acquire: Acquire, days: Callable[[], Mapping[Category, int]], keepers: Sequence[Keeps]) -> None:
+    `tables` are those that hold rows about people; `rewrite` says every how many days they are written anew, and after
+    which hour (UTC).
+    """
+
+    def __init__(
+        self,
+        acquire: Acquire,
+        days: Callable[[], Mapping[Category, int]],
+        keepers: Sequence[Keeps],
+        tables: Sequence[str] = (),
+        rewrite: tuple[int, int] = (1, 3),
+    ) -> None:
         self._acquire = acquire
         self._days = days
         self._keepers = keepers
+        self._tables = tuple(tables)
+        self._every_days, self._hour = rewrite
 
     async def run(self) -> bool:
         """Do what is due; False if it is somebody else's turn. Raises Unavailable: the next turn makes up for it."""
@@ -78,7 +95,20 @@ class Upkeep:
         async with self._acquire() as conn:
             await delivery.note_mixed(turn.begun).run(conn)
         await self.age()
+        async with self._acquire() as conn:
+            left = await delivery.left(self._hour, self._every_days).first(conn)
+        if left is not None:
+            await self.rewrite()
+            async with self._acquire() as conn:
+                await delivery.note_rewritten(left.erased).run(conn)
         return True
+
+    async def rewrite(self) -> None:
+        """Write every table that holds rows about people anew, one after the other; nothing deleted is left in them.
+
+        Raises Unavailable where one stays in use: then it is tried again with the next turn.
+        """
+        await self._patiently([vault.rewrite(table) for table in self._tables])
 
     async def mix(self, newer_than: datetime) -> None:
         """Take from the register and from behaviour since `newer_than` the order in which they were written."""

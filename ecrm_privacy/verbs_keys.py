@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ecrm_privacy import reindex
 from ecrm_privacy.app import PATIENCE_S, House, passwords
 from ecrm_privacy.config import Config
 from ecrm_privacy.custody import keeper_at
@@ -42,6 +43,8 @@ def arguments(verb: Callable[..., ArgumentParser], keys: object) -> None:
     one.add_argument("epoch", type=int, metavar="EPOCH", help="its number")
     one.add_argument("--now", action="store_true", help="there is no backup of the database from its time")
     _gone(one)
+    verb("rotate-indexes", keys_rotate_indexes, "change the keys by which people are found, while serving them",
+         "ecrm keys rotate-indexes", keys)  # fmt: skip
     verb("status", keys_status, "key file, epochs, copies, and what is due", "ecrm keys status", keys)
 
 
@@ -207,3 +210,15 @@ def _roll(config: Config, house: House) -> Roll:
 
 def _folders(given: list[Path]) -> tuple[Path, ...]:
     return tuple(folder.resolve() for folder in given)
+
+
+def keys_rotate_indexes(config: Config, _given: Namespace) -> int:
+    """`ecrm keys rotate-indexes`: begins a change of index keys, or goes on with one."""
+
+    async def change(house: House) -> int:
+        with bar("index values") as progress:
+            renewed = await reindex.change(house.pools.house.acquire, house.indexes, progress)
+        say(f"index keys of generation {house.indexes.generation}: {renewed} values renewed")
+        return 0
+
+    return in_house(config, change)

@@ -20,6 +20,7 @@ from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate, rights_on
 from ecrm_privacy.database.pools import Pools, connect, open_pools
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
+from tests import markers
 
 settings.register_profile("default", deadline=None)  # how long a case takes says how busy the machine is
 settings.load_profile("default")
@@ -56,6 +57,17 @@ class Cluster(NamedTuple):
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_trace_by_accident(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the run: nothing that a test sent stands in what was logged, or on an error page (promise 9)."""
+    with markers.gathered() as log:
+        yield
+        said = [("an error page", content) for content in markers.said]
+    found = markers.traces([("houses in this process", log.getvalue()), *said])
+    found |= markers.traces(markers.logs_in(tmp_path_factory.getbasetemp()))
+    assert not found, f"logged or shown: {sorted(found)[:20]}"
 
 
 # the database ---------------------------------------------------------------------------------------------------------

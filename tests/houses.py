@@ -35,6 +35,7 @@ from ecrm_privacy.rendering import Front, open_hall
 from ecrm_privacy.routes import paths_of
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.web import logs
+from tests import markers
 from tests.conftest import ADMIN_PASSWORD, PASSWORDS, TEMPLATE, Cluster, Database
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -111,7 +112,9 @@ class Opened(msgspec.Struct, frozen=True):
     def browser(self, **headers: str) -> Browser:
         """Open a new browser on the service's own pages."""
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
-        return Browser(httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"Origin": ORIGIN, **headers}))
+        hooks = {"response": [markers.overhear_async]}
+        headers = {"Origin": ORIGIN, **headers}
+        return Browser(httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers, event_hooks=hooks))
 
     @asynccontextmanager
     async def as_admin(self) -> AsyncIterator[asyncpg.Connection]:
@@ -210,13 +213,15 @@ def running(database: Database, folder: Path, **settings: Any) -> Iterator[tuple
 @contextmanager
 def logged() -> Iterator[io.BytesIO]:
     """Log as the service does, into memory; everything is put back afterwards."""
-    root, stream = logging.getLogger(), io.BytesIO()
+    root, stream, before = logging.getLogger(), io.BytesIO(), structlog.get_config()
     handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
     logs.install(stream)
     try:
         yield stream
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before)
+        if not stream.closed:
+            markers.said.append(stream.getvalue())
         logging.captureWarnings(capture=False)
         root.handlers[:], logging.raiseExceptions = handlers, raising
         root.setLevel(level)

@@ -120,6 +120,7 @@ class ConsentDesk:
         keyring: Keyring,
         bundle_of: BundleOf,
         preferences: str = "",
+        indexes: BlindIndexes | None = None,
     ) -> None:
         self.acquire = acquire
         self._read = read
@@ -128,7 +129,7 @@ class ConsentDesk:
         self._bundle_of = bundle_of
         self.preferences = preferences
         self._replies = Replies(keyring)
-        self._indexes = BlindIndexes(keyring)
+        self._indexes = indexes or BlindIndexes(keyring)
         self._notices = Notices()
 
     async def standing(self, caller: Caller, conn: Conn | None = None) -> Standing:

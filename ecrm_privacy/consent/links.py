@@ -28,9 +28,12 @@ from ecrm_privacy.policy import choice
 from ecrm_privacy.sql import Effect, run_all
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
-from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind, Spelled
 from ecrm_privacy.vault.keys import SubjectKey
 from ecrm_privacy.vocabulary import Answer, ExpressionMethod, NoticeVersion, Purpose, SubjectId
+
+CLAIMED = ("blind_index_pkey", "blind_index_value_check")
+"""Why a number cannot be claimed: it names somebody, under the same generation of index keys or under another."""
 
 
 class SignInToken(msgspec.Struct, frozen=True):
@@ -69,7 +72,7 @@ class Links:
             if await store.used_token(token_mac).first(conn) is not None:
                 raise TokenRefused
         use = store.use_token(token_mac, token.expires)
-        index = self._indexes.of(IndexKind.CUSTOMER_NUMBER, token.customer_number)
+        index = self._indexes.spelled(IndexKind.CUSTOMER_NUMBER, token.customer_number)
         for _ in range(ATTEMPTS_MAX):
             here = await self._desk.standing(caller)
             there = await self._desk.standing(Caller(customer_number=token.customer_number))
@@ -82,7 +85,7 @@ class Links:
     async def _open(
         self,
         standing: Standing,
-        index: bytes,
+        index: Spelled,
         use: Effect,
         caller: Caller,
         signals: Signals,
@@ -94,7 +97,7 @@ class Links:
         effects = [use]
         account = before or SubjectView(SubjectId(uuid4()), regime=signals.regime)
         if before is None:
-            effects.append(vault.claim_index(IndexKind.CUSTOMER_NUMBER, index, account.subject))
+            effects.append(vault.claim_index(index, account.subject))
         carried = _carried(standing, account, signals, signals.answered or notice)
         made = changes(standing, account, carried) if carried.answers else ()
         after = apply(account, made, gpc=signals.gpc or None)
@@ -112,7 +115,7 @@ class Links:
                 notice=carried.notice, where=where, effects=tuple(effects), handed_over=handed, beside=standing.browser,
             )  # fmt: skip
             outcome = (await self._desk.append([entry]))[0]
-            if isinstance(outcome, StaleSubject) or _taken(outcome, "blind_index_pkey"):
+            if isinstance(outcome, StaleSubject) or _taken(outcome, *CLAIMED):
                 return None  # two first sign-ins of one customer at once: the second one finds the first one's subject
             if _taken(outcome, "token_used_pkey"):
                 raise TokenRefused
@@ -179,9 +182,9 @@ class Links:
             await store.close_session(caller.token_hash).run(conn)
 
 
-def _taken(outcome: object, constraint: str) -> bool:
+def _taken(outcome: object, *constraints: str) -> bool:
     """Whether an entry was refused because somebody else had written that row before."""
-    return isinstance(outcome, EntryRefused) and outcome.constraint == constraint
+    return isinstance(outcome, EntryRefused) and outcome.constraint in constraints
 
 
 def _both_permit(standing: Standing, purpose: Purpose, signals: Signals) -> bool:

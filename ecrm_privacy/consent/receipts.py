@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 
 import msgspec
+import structlog
 
 from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import held
@@ -16,6 +17,8 @@ from ecrm_privacy.vault import body
 from ecrm_privacy.vault.body import SealedBody
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vocabulary import EVIDENCE
+
+log = structlog.get_logger(__name__)
 
 Prove = Callable[[Conn, int, bytes, bytes, bytes], Awaitable[str]]
 """`await prove(conn, leaf_index, leaf, payload, open)` gives the tlog-proof text under a fresh checkpoint."""
@@ -75,6 +78,7 @@ class Receipts:
             try:
                 payload, _ = body.open_with_key(keys[row.subject, body.evidence_version(sealed)], sealed)  # type: ignore[index]
             except (Tampered, KeyError):
+                log.error("not_opened", reason="tampered", leaf_index=row.leaf_index)
                 continue
             acts.append(Act(row.leaf_index, parse(payload)))
         return acts

@@ -34,7 +34,7 @@ def session(token_hash: bytes | None, customer_index: bytes | None = None) -> Qu
         "   h.frozen, h.yes_from"
         " from ecrm.policy_active a cross join ecrm.ledger_head h"
         " left join ecrm.live_session s on s.token_hash = $1"
-        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
+        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = any(ecrm.spellings($2))",
         (token_hash, customer_index),
         SessionRow,
     )
@@ -56,7 +56,8 @@ def customers(customer_indexes: Sequence[bytes | None]) -> Query[CustomerRow]:
         "select current_date as today, a.bundle, b.subject as account, h.frozen, h.yes_from"
         " from ecrm.policy_active a cross join ecrm.ledger_head h"
         " cross join unnest($1::bytea[]) with ordinality as i(value, place)"
-        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = i.value order by i.place",
+        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = any(ecrm.spellings(i.value))"
+        " order by i.place",
         (list(customer_indexes),),
         CustomerRow,
     )

@@ -43,6 +43,8 @@ STOP_STEPS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10
 SETTINGS = {
     # What we promise stands on these three; given on the command line, ALTER SYSTEM cannot turn them off.
     "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on",
+    # What was written ahead goes with its file: one that is used again would keep what was erased, until it is full.
+    "wal_recycle": "off",
     "listen_addresses": "", "unix_socket_permissions": "0700", "password_encryption": "scram-sha-256",
     "timezone": "UTC", "log_timezone": "UTC",
     # No trace by accident: statements, their parameters, and errors (which quote values) stay out of the log.

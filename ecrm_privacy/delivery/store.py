@@ -120,6 +120,36 @@ def note_mixed(until: datetime) -> Effect:
     return Query("update ecrm.upkeep set mixed = greatest(mixed, $1)", (until,))
 
 
+def note_erased() -> Effect:
+    """Count what was erased: rows of it lie deleted in the tables until those are written anew."""
+    return Query("update ecrm.upkeep set erased = erased + 1")
+
+
+class LeftRow(msgspec.Struct, frozen=True):
+    """How many erasures there were when the tables began to be written anew."""
+
+    erased: int
+
+
+def left(hour: int, days: int) -> Query[LeftRow]:
+    """Say whether tables are to be written anew: every so many days, after this hour (UTC), if anything was erased."""
+    return Query(
+        "select erased from ecrm.upkeep where erased > rewritten"
+        " and rewritten_on <= (now() at time zone 'utc')::date - $2::int"
+        " and extract(hour from now() at time zone 'utc') >= $1::int",
+        (hour, days),
+        LeftRow,
+    )
+
+
+def note_rewritten(erased: int) -> Effect:
+    """Remember that every table was written anew after so many erasures, and today."""
+    return Query(
+        "update ecrm.upkeep set rewritten = greatest(rewritten, $1), rewritten_on = (now() at time zone 'utc')::date",
+        (erased,),
+    )
+
+
 class ReplyRow(msgspec.Struct, frozen=True):
     """A reply that was given before to the same Idempotency-Key."""
 

@@ -38,10 +38,12 @@ TO_STORE = "event:"
 class Gate:
     """The only door through which personal data leaves the vault for a page."""
 
-    def __init__(self, look: Look, keyring: Keyring, know: Know, uses: UseLog) -> None:
+    def __init__(
+        self, look: Look, keyring: Keyring, know: Know, uses: UseLog, indexes: BlindIndexes | None = None
+    ) -> None:
         self._look = look
         self._keyring = keyring
-        self._indexes = BlindIndexes(keyring)
+        self._indexes = indexes or BlindIndexes(keyring)
         self._know = know
         self._uses = uses
 

@@ -39,7 +39,7 @@ from ecrm_privacy.ledger.record import (
 )
 from ecrm_privacy.rights import store
 from ecrm_privacy.rights.holders import Holder, Known, Step
-from ecrm_privacy.rights.house import records
+from ecrm_privacy.rights.house import records, typed
 from ecrm_privacy.rights.journal import Journal, Mark
 from ecrm_privacy.rights.plan import USUAL, Certificate, Windows, last_copies, plan
 from ecrm_privacy.rights.uses import CountOfUse, add_up, counted_under, counts_of_uses
@@ -52,6 +52,7 @@ from ecrm_privacy.vault.epochs import store as epochs
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.pseudonym import pseudonym
 from ecrm_privacy.vault.reply import Replies, ReplyKey
+from ecrm_privacy.vault.suppression import Suppressions
 from ecrm_privacy.vocabulary import (
     ACCOUNTABILITY,
     CONTRIBUTE,
@@ -85,6 +86,8 @@ class Requested(msgspec.Struct, frozen=True):
     expected_by: date
     verification: str
     erased: bool = False
+    suppressed: int = 0
+    """So many addresses went on the suppression list."""
 
 
 class Erasing(msgspec.Struct, frozen=True):
@@ -96,6 +99,7 @@ class Erasing(msgspec.Struct, frozen=True):
     pseudonyms: tuple[Pseudonym, ...]
     request_id: UUID | None = None
     requested: date | None = None
+    suppressed: int = 0
     retiring: UUID | None = None
     counted: tuple[Pseudonym, ...] = ()
 
@@ -116,12 +120,14 @@ class RightsDesk:
         controller: str,
         site: str,
         windows: Windows = USUAL,
+        indexes: BlindIndexes | None = None,
     ) -> None:
         self._acquire = acquire
         self._append = append
         self._keyring = keyring
         self._replies = Replies(keyring)
-        self._indexes = BlindIndexes(keyring)
+        self._indexes = indexes or BlindIndexes(keyring)
+        self._suppressions = Suppressions(keyring)
         self.journal = journal
         self._controller = controller
         self._site = site
@@ -136,8 +142,10 @@ class RightsDesk:
             raise LogFrozen(row.frozen)
         return row
 
-    async def request(self, caller: Caller, right: RightKind, *, idempotency_key: str, body: bytes) -> Requested:
-        """Take a request of the subject behind `caller`.
+    async def request(
+        self, caller: Caller, right: RightKind, *, idempotency_key: str, body: bytes, never_contact: bool = False
+    ) -> Requested:
+        """Take a request of the subject behind `caller`; with `never_contact` an erasure keeps hashes of addresses.
 
         Raises NotKnown when nobody is behind it, RightNotOffered, KeyReuse, Unavailable.
         """
@@ -158,11 +166,24 @@ class RightsDesk:
                     return await self._give(subjects[-1], right, made, reply, body)
                 except asyncpg.UniqueViolationError:  # the same key came twice at once: the first one's reply counts
                     continue
+            addresses = await self._addresses(subjects) if never_contact else []
+            made = msgspec.structs.replace(made, suppressed=len(addresses))
             sealed = reply.seal(msgspec.json.encode(made))
-            kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
+            kept = [*delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)]
+            if addresses:
+                kept.append(vault.suppress(addresses))
             if await self._erase(subjects, made, row.today, kept):
                 return made
         raise Unavailable("the subject's answers arrive faster than they can be erased")
+
+    async def _addresses(self, subjects: Sequence[SubjectId]) -> list[bytes]:
+        """Return the keyed hashes of every address that `subjects` can be reached by."""
+        found: set[bytes] = set()
+        async with self._acquire() as conn:
+            for subject in subjects:
+                known, _ = await self._known(conn, subject)
+                found.update(self._suppressions.among(typed(await records(conn, known))))
+        return sorted(found)
 
     async def _answered(self, reply: ReplyKey, body: bytes) -> Requested | None:
         async with self._acquire() as conn:
@@ -294,6 +315,7 @@ class RightsDesk:
         names = tuple(name for known, _ in people for name in known.all_pseudonyms)
         counted = tuple(name for known, _ in people for name in counted_under(known, today))
         job = Erasing(names, made.request_id if made else None, today, counted=counted)
+        job = msgspec.structs.replace(job, suppressed=made.suppressed) if made else job
         effects = [delivery.enqueue("erase", job)]
         if made:
             effects.append(store.open_request(made.request_id, None, "erasure", made.status, made.expected_by))
@@ -365,7 +387,7 @@ class RightsDesk:
         async with self._acquire() as conn:
             newest = (await epochs.known().all(conn))[-1]
         last = last_copies(newest.epoch, newest.began, newest.today, self._windows)
-        promised = plan(tables, last)
+        promised = plan(tables, last, suppressed=job.suppressed)
         certificate = Certificate(
             version=2, goes=promised.goes, stays=promised.stays, pseudonyms=len(job.pseudonyms),
             requested=job.requested or newest.today, done=newest.today, last_copies=last,
@@ -395,6 +417,7 @@ class RightsDesk:
             closed = await self._retiring(conn, job)
             await vault.delete_pseudonyms(closed).run(conn)
             await delivery.forget_retirements(closed).run(conn)
+            await delivery.note_erased().run(conn)
 
     async def _retiring(self, conn: Conn, job: Erasing) -> list[Pseudonym]:
         return [Pseudonym(row.pseudonym) for row in await vault.hold_retiring(job.pseudonyms, job.retiring).all(conn)]
@@ -424,6 +447,7 @@ class RightsDesk:
         async with self._acquire() as conn, conn.transaction():
             await vault.delete_pseudonyms(pseudonyms).run(conn)
             await delivery.forget_retirements(pseudonyms).run(conn)
+            await delivery.note_erased().run(conn)
 
     async def _until_done(self, step: Step, pseudonyms: Sequence[Pseudonym]) -> None:
         done = not pseudonyms

@@ -1,8 +1,11 @@
 """The house's own holders: evidence, sealed records, sessions, requests, and how data was used."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
+import structlog
 
 from ecrm_privacy.errors import Tampered
 from ecrm_privacy.rights import store, uses
@@ -11,8 +14,16 @@ from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault import body, envelope
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.body import SealedBody
+from ecrm_privacy.vault.keyring import Keyring
+from ecrm_privacy.vault.suppression import Suppressions
 from ecrm_privacy.vocabulary import EVIDENCE, Category
 
+log = structlog.get_logger(__name__)
+
+KEPT_NEVER = (
+    "A keyed hash of an address of yours: before an erasure you asked never to be contacted under it again"
+    " (GDPR 17(3)(b), 21(3)). Your own yes lifts it for what you say yes to."
+)
 UNOPENED = "This is kept, but it cannot be opened: it was altered, or its key is gone."
 """What a copy says in the place of one item that does not open."""
 
@@ -30,6 +41,7 @@ async def _evidence(conn: Conn, known: Known) -> dict[str, Any] | None:
         try:
             payload, _ = body.open_with_key(by_version[body.evidence_version(sealed)], sealed)
         except (Tampered, KeyError):
+            log.error("not_opened", reason="tampered", leaf_index=row.leaf_index)
             acts.append({"leaf_index": row.leaf_index, "record": UNOPENED})
         else:
             acts.append({"leaf_index": row.leaf_index, "record": msgspec.json.decode(payload)})
@@ -47,8 +59,21 @@ async def records(conn: Conn, known: Known) -> dict[str, dict[str, str]]:
             key = keys[Category(row.category), row.version]
             fields[row.field] = envelope.open_(key, row.field, row.sealed).decode()
         except (Tampered, KeyError):
+            log.error("not_opened", reason="tampered", category=row.category)
             fields[row.field] = UNOPENED
     return found
+
+
+def typed(fields: Mapping[str, Mapping[str, str]]) -> dict[Category, Mapping[str, str]]:
+    """Return opened fields by category."""
+    return {Category(name): values for name, values in fields.items()}
+
+
+async def _suppressed(suppressions: Suppressions, conn: Conn, known: Known) -> list[dict[str, Any]]:
+    """Whoever comes back finds that an address of theirs is on the suppression list, and why."""
+    told = suppressions.among(typed(await records(conn, known)))
+    rows = await vault.suppressed(told).all(conn) if told else []
+    return [{"since": row.since.isoformat(), "kept": KEPT_NEVER} for row in rows]
 
 
 async def _sessions(conn: Conn, known: Known) -> list[dict[str, Any]]:
@@ -60,8 +85,9 @@ async def _requests(conn: Conn, known: Known) -> list[dict[str, Any]]:
     return [{"kind": row.kind, "status": row.status, "received": row.received.isoformat()} for row in rows]
 
 
-def house_holders() -> tuple[Holder, ...]:
-    """Return the holders of the house's own tables."""
+def house_holders(keyring: Keyring) -> tuple[Holder, ...]:
+    """Return the holders of the house's own tables; `keyring` tells which addresses are on the suppression list."""
+    suppressions = Suppressions(keyring)
     return (
         Holder(
             "answers",
@@ -83,4 +109,5 @@ def house_holders() -> tuple[Holder, ...]:
             lambda subject: (store.unlink_requests(subject),),
         ),
         Holder("uses", frozenset({"ecrm.use_count"}), uses.export, forget=uses.forget),
+        Holder("never_contact", frozenset(), partial(_suppressed, suppressions)),  # its table names nobody, and stays
     )

@@ -49,6 +49,12 @@ STAYS = (
 )
 
 
+NEVER = (
+    "Keyed hashes of {count} addresses that you asked never to be contacted under: by them the same address is known if"
+    " it is brought again (GDPR 17(3)(b), 21(3)). They name nobody."
+)
+
+
 def last_copies(epoch: int, began: date, done: date, windows: Windows) -> LastCopies:
     """Return when the last copies in backups end, if the operator does on time what is due.
 
@@ -60,11 +66,12 @@ def last_copies(epoch: int, began: date, done: date, windows: Windows) -> LastCo
     return LastCopies(epoch, left + kept, done + kept)
 
 
-def plan(tables: frozenset[str], last: LastCopies) -> Plan:
-    """Return the plan for the tables that holders claimed."""
+def plan(tables: frozenset[str], last: LastCopies, *, suppressed: int = 0) -> Plan:
+    """Return the plan for the tables that holders claimed, and for so many addresses on the suppression list."""
     sealed = (
         f"Backups, sealed data: until the key of epoch {last.epoch} is destroyed, which is due by {last.sealed_until};"
         f' the public log says so when it is done (key.destroyed, "epoch":{last.epoch}).'
     )
     behaviour = f"Backups, behaviour: until the last one from before is thrown away, by {last.behaviour_until}."
-    return Plan(tuple(sorted(tables)), (*STAYS, sealed, behaviour))
+    kept = (NEVER.format(count=suppressed),) if suppressed else ()
+    return Plan(tuple(sorted(tables)), (*STAYS, *kept, sealed, behaviour))

@@ -24,7 +24,7 @@ def behind(token_hash: bytes | None, customer_index: bytes | None) -> Query[Behi
         "select current_date as today, s.browser, coalesce(s.account, b.subject) as account, h.frozen"
         " from ecrm.ledger_head h"
         " left join ecrm.live_session s on s.token_hash = $1"
-        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = $2",
+        " left join ecrm.blind_index b on b.kind = 'customer_number' and b.value = any(ecrm.spellings($2))",
         (token_hash, customer_index),
         BehindRow,
     )

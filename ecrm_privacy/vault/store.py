@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from ecrm_privacy.sql import Effect, Query
-from ecrm_privacy.vault.blind_index import IndexKind
+from ecrm_privacy.vault.blind_index import IndexKind, Spelled
 from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import Category, Pseudonym, Purpose, SubjectId
 
@@ -141,22 +141,135 @@ def records_of(subject: SubjectId) -> Query[RecordRow]:
 # blind indexes ------------------------------------------------------------------------------------------------------
 
 
-def find_subject(kind: IndexKind, value: bytes) -> Query[SubjectRow]:
-    """Return the subject of a blind index, if there is one."""
-    return Query("select subject from ecrm.blind_index where kind = $1 and value = $2", (kind, value), SubjectRow)
-
-
-def insert_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
-    """Name a subject by a blind index, unless the index names somebody already."""
+def find_subject(kind: IndexKind, asked: bytes) -> Query[SubjectRow]:
+    """Return the subject of a blind index, if there is one; `asked` is up to three spellings, one after the other."""
     return Query(
-        "insert into ecrm.blind_index (kind, value, subject) values ($1, $2, $3) on conflict do nothing",
-        (kind, value, subject),
+        "select subject from ecrm.blind_index where kind = $1 and value = any(ecrm.spellings($2))",
+        (kind, asked),
+        SubjectRow,
     )
 
 
-def claim_index(kind: IndexKind, value: bytes, subject: SubjectId) -> Effect:
-    """Name a new subject by a blind index; fails (`blind_index_pkey`) when the index names somebody already."""
-    return Query("insert into ecrm.blind_index (kind, value, subject) values ($1, $2, $3)", (kind, value, subject))
+def insert_index(index: Spelled, subject: SubjectId) -> Effect:
+    """Name a subject by a blind index in the generation in force, unless the index names somebody already."""
+    return Query(
+        """
+        insert into ecrm.blind_index (kind, value, subject, generation)
+        select $1, v.value, $4, g.generation
+        from ecrm.index_generation g join unnest($2::int[], $3::bytea[]) v(generation, value) using (generation)
+        where not exists (select from ecrm.blind_index b where b.kind = $1 and b.value = any($3))
+        on conflict do nothing
+        """,
+        (index.kind, list(index.values), list(index.values.values()), subject),
+    )
+
+
+def claim_index(index: Spelled, subject: SubjectId) -> Effect:
+    """Name a new subject by a blind index in the generation in force.
+
+    Fails when the index names somebody already: `blind_index_pkey`, or `blind_index_value_check` where that somebody
+    still, or already, has the spelling of another generation. Fails too for a process that has not heard of the
+    generation in force: it would find nobody.
+    """
+    return Query(
+        """
+        insert into ecrm.blind_index (kind, value, subject, generation)
+        select $1, case when exists (
+                select from ecrm.blind_index b where b.kind = $1 and b.value = any($3) and b.value <> v.value
+            ) then ''::bytea else v.value end, $4, g.generation
+        from ecrm.index_generation g left join unnest($2::int[], $3::bytea[]) v(generation, value) using (generation)
+        """,
+        (index.kind, list(index.values), list(index.values.values()), subject),
+    )
+
+
+class GenerationRow(msgspec.Struct, frozen=True):
+    """The generation of index keys in force; `filled`: no row of an earlier one is left, so that the next may begin."""
+
+    generation: int
+    filled: bool
+    may_begin: bool
+
+
+def generation(at_least_s: float = 0) -> Query[GenerationRow]:
+    """Read the generation in force, and whether it is so old that every process has heard of it."""
+    return Query(
+        "select generation, filled, since <= now() - make_interval(secs => $1) as may_begin from ecrm.index_generation",
+        (at_least_s,),
+        GenerationRow,
+    )
+
+
+def begin_generation(after: int) -> Effect:
+    """Let the generation after this one begin; no row where that was done already, or rows of an earlier are left."""
+    return Query(
+        "update ecrm.index_generation set generation = generation + 1, filled = false, since = now()"
+        " where generation = $1 and filled",
+        (after,),
+    )
+
+
+class IndexRow(msgspec.Struct, frozen=True):
+    """A value of an earlier generation."""
+
+    kind: str
+    value: bytes
+    generation: int
+
+
+def older_indexes(kind: str, value: bytes, generation: int, most: int) -> Query[IndexRow]:
+    """List values of generations before this one, in the order of the table's key, after `kind` and `value`."""
+    return Query(
+        "select kind, value, generation from ecrm.blind_index where (kind, value) > ($1, $2) and generation < $3"
+        " order by kind, value limit $4",
+        (kind, value, generation, most),
+        IndexRow,
+    )
+
+
+def renew_indexes(rows: Sequence[IndexRow], values: Sequence[bytes], generation: int) -> Effect:
+    """Give each of `rows` its value of a later generation; one that was erased meanwhile stays erased."""
+    return Query(
+        "update ecrm.blind_index b set value = n.renewed, generation = $4"
+        " from unnest($1::text[], $2::bytea[], $3::bytea[]) n(kind, value, renewed)"
+        " where b.kind = n.kind and b.value = n.value",
+        ([row.kind for row in rows], [row.value for row in rows], list(values), generation),
+    )
+
+
+def end_generation(generation: int) -> Effect:
+    """Say that no row of an earlier generation is left, if that is so."""
+    return Query(
+        "update ecrm.index_generation set filled = true where generation = $1"
+        " and not exists (select from ecrm.blind_index where generation < $1)",
+        (generation,),
+    )
+
+
+# the suppression list -----------------------------------------------------------------------------------------------
+
+
+def suppress(values: Sequence[bytes]) -> Effect:
+    """Keep addresses from being contacted; who asks again is known by the later day."""
+    return Query(
+        "insert into ecrm.suppressed (value, since) select value, current_date from unnest($1::bytea[]) value"
+        " order by value on conflict (value) do update set since = excluded.since",
+        (list(values),),
+    )
+
+
+class SuppressedRow(msgspec.Struct, frozen=True):
+    """An address that may not be contacted, and since when."""
+
+    value: bytes
+    since: date
+
+
+def suppressed(values: Sequence[bytes]) -> Query[SuppressedRow]:
+    """Return those of `values` that are on the list."""
+    return Query(
+        "select value, since from ecrm.suppressed where value = any($1::bytea[])", (list(values),), SuppressedRow
+    )
 
 
 # erasure ------------------------------------------------------------------------------------------------------------
@@ -214,6 +327,15 @@ def mix() -> tuple[Effect, Effect]:
     could be joined by it. Runs after imports and every hour. Fails with LockNotAvailable where it would have to wait.
     """
     return Query("call ecrm.mix('pseudonym')"), Query("call ecrm.mix('pseudonym_use')")
+
+
+def rewrite(table: str) -> Effect:
+    """Write a table anew, so that nothing of a deleted row is left in its files; a transaction of its own.
+
+    Fails with LockNotAvailable where it would have to wait. The files as they were are gone when it commits; what the
+    server wrote ahead goes with the checkpoint after it.
+    """
+    return Query("call ecrm.rewrite($1::text::regclass)", (table,))
 
 
 def insert_uses(pseudonyms: Sequence[Pseudonym], purposes: Sequence[Purpose]) -> Effect:

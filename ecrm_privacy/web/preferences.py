@@ -122,7 +122,10 @@ async def exercise(
     body = await request.body()
     fields = form(body)
     right = RightKind.ERASURE if fields.get("right") == "erasure" else RightKind.ACCESS
-    made = await desks.rights.request(caller, right, idempotency_key=own_key(fields, body), body=body)
+    never_contact = right is RightKind.ERASURE and fields.get("never_contact") == "yes"
+    made = await desks.rights.request(
+        caller, right, idempotency_key=own_key(fields, body), body=body, never_contact=never_contact
+    )
     if not made.erased:
         return Redirect(f"/requests/{made.request_id}/copy", status_code=303)
     return gone(desks, where, erased=True, request_url=f"/requests/{made.request_id}")

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from ecrm_privacy.errors import Malformed
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.vocabulary import RightKind
@@ -19,6 +20,8 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/rights-requests`."""
 
     right: RightKind
+    never_contact: bool = False
+    """With an erasure: keep hashes of the addresses, so that they are not contacted when they are brought again."""
 
 
 class RequestReply(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,6 +34,7 @@ class RequestReply(msgspec.Struct, frozen=True, omit_defaults=True):
     right: str | None = None
     received: str | None = None
     certificate: Any = None
+    suppressed: int | None = None
 
 
 @post("/v1/rights-requests", status_code=201)
@@ -43,10 +47,14 @@ async def request_right(
     """Ask for access or erasure, as the subject that this session knows."""
     body = await request.body()
     key = idempotency_key(request.headers.get("idempotency-key"))
-    made = await rights.request(caller, decode(body, Asked).right, idempotency_key=key, body=body)
-    reply = Response(
-        RequestReply(made.request_id, made.status, made.expected_by.isoformat(), made.verification), status_code=201
-    )
+    asked = decode(body, Asked)
+    if asked.never_contact and asked.right is not RightKind.ERASURE:
+        raise Malformed("never_contact belongs to an erasure")
+    made = await rights.request(caller, asked.right, idempotency_key=key, body=body, never_contact=asked.never_contact)
+    told = RequestReply(made.request_id, made.status, made.expected_by.isoformat(), made.verification)
+    if asked.never_contact:
+        told = msgspec.structs.replace(told, suppressed=made.suppressed)
+    reply = Response(told, status_code=201)
     if made.erased:
         reply.set_cookie(hallway.no_session())
         reply.set_cookie(hallway.choice("", hallway.site(request)))

@@ -52,12 +52,15 @@ class Person(msgspec.Struct, frozen=True):
 @pytest.fixture
 async def opened(database: Database, tmp_path: Path) -> AsyncIterator[Opened]:
     async with open_for_test(database, tmp_path, plugins=(PLUGIN,), k_people=1) as house:
-        importer = importers(house.house)["items"]
-        lines = [
-            {"item_id": name, "kind": "product", "title": name, "url": f"/items/{name}", "stock": 3} for name in ITEMS
-        ]
-        await importer.store([msgspec.convert(line, importer.record) for line in lines])
+        await put_items(house)
         yield house
+
+
+async def put_items(opened: Opened) -> None:
+    """Have something to look at and to buy."""
+    importer = importers(opened.house)["items"]
+    lines = [{"item_id": name, "kind": "product", "title": name, "url": f"/items/{name}", "stock": 3} for name in ITEMS]
+    await importer.store([msgspec.convert(line, importer.record) for line in lines])
 
 
 async def live(opened: Opened, number: str) -> Person:
@@ -143,14 +146,14 @@ async def test_nothing_of_a_person_is_left(opened: Opened) -> None:
         dump = str(await everything(admin))
         index = opened.house.indexes.of(IndexKind.CUSTOMER_NUMBER, person.number)
         secrets_of = [*map(str, names), *(name.hex for name in names), index.hex(), person.number]
-        secrets_of += [hash_token(person.device.cookies[SESSION]).hex(), _receipt_hash(person.receipt_id)]
+        secrets_of += [hash_token(person.device.cookies[SESSION]).hex(), receipt_hash(person.receipt_id)]
         assert not [secret for secret in secrets_of if secret in dump]
     done = (await person.browser.http.get(f"/v1/rights-requests/{reply.json()['request_id']}")).json()
     assert done["status"] == "fulfilled" and done["certificate"]["goes"]
     assert person.number not in str(done)
 
 
-def _receipt_hash(receipt_id: str) -> str:
+def receipt_hash(receipt_id: str) -> str:
     return sha256(urlsafe_b64decode(receipt_id + "=")).hexdigest()
 
 
@@ -206,7 +209,8 @@ async def test_a_job_that_runs_again_changes_nothing(opened: Opened) -> None:
         once = await everything(admin)
         for payload in payloads:
             await opened.house.rights.erase(payload)
-        assert await everything(admin) == once
+        again = await everything(admin)
+        assert {name for name in again if again[name] != once[name]} <= {"ecrm.upkeep"}  # which counts erasures
     status = await opened.house.rights.status(UUID(reply.json()["request_id"]))
     assert status.status == "fulfilled"
 

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind, normalise
 from ecrm_privacy.vault.keyring import Keyring
 
-INDEXES = BlindIndexes(Keyring(bytes(range(32))))
+KEYRING = Keyring(bytes(range(32)))
+INDEXES = BlindIndexes(KEYRING)
 EMAIL, NUMBER = IndexKind.EMAIL, IndexKind.CUSTOMER_NUMBER
 ADDRESSES = st.emails()
 SPACE = st.text(" \t\n\u00a0\u3000", max_size=3)
@@ -46,3 +47,16 @@ def test_an_index_is_sixteen_bytes_and_another_per_kind_and_keyring(value: str) 
 def test_customer_numbers_keep_their_case(number: str) -> None:
     """The shop says when two of its names are equal."""
     assert INDEXES.of(NUMBER, f" {number} ") == INDEXES.of(NUMBER, number) != INDEXES.of(NUMBER, number.lower())
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), st.integers(1, 6), st.integers(0, 4))
+def test_a_stored_index_becomes_the_one_that_is_asked_for(value: str, generation: int, later: int) -> None:
+    """Without the value it was made from; and whoever is one generation behind asks for it too."""
+    kind, to = NUMBER, generation + later
+    stored = BlindIndexes(KEYRING, generation).of(kind, value)
+    spelled = BlindIndexes(KEYRING, to).spelled(kind, value)
+    assert BlindIndexes(KEYRING, to).renewed(kind, stored, generation, to) == spelled.values[to]
+    assert list(spelled.values) == [number for number in (to - 1, to, to + 1) if number]
+    assert len(set(spelled.values.values())) == len(spelled.values)
+    assert BlindIndexes(KEYRING, to + 1).of(kind, value) == spelled.values[to + 1]
+    assert len(spelled.asked) == 16 * len(spelled.values) <= 48

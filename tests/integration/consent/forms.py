@@ -29,6 +29,8 @@ class _Page(HTMLParser):
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append((found, {}))
+        elif tag == "input" and found["type"] == "checkbox":
+            assert "checked" not in found, "nothing is ticked beforehand"
         elif tag == "input":
             assert found["type"] == "hidden", "the page asks for nothing that must be typed"
             self.forms[-1][1][found["name"]] = found["value"]

@@ -17,6 +17,7 @@ from ecrm_privacy.cli import main
 from ecrm_privacy.consent.desk import hash_token
 from ecrm_privacy.rights.house import house_holders
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vault.keyring import Keyring
 from personalization.plugin import HOLDER
 from tests.houses import SESSION
 from tests.integration.privacy import matcher, traces
@@ -27,7 +28,7 @@ from tests.integration.privacy.visitors import Visitor, visitor
 DONE_S_MOST = 60.0
 YES = ("remember", "personalize", "model.contribute", "offers")
 SLOTS = ("greeting", "for-you", "history")
-HELD = frozenset().union(*(holder.tables for holder in (*house_holders(), HOLDER)))
+HELD = frozenset().union(*(holder.tables for holder in (*house_holders(Keyring(bytes(32))), HOLDER)))
 
 
 class Gone(msgspec.Struct, frozen=True):

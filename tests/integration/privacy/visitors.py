@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import jwt
 
+from tests import markers
 from tests.faults.group import DemoFile
 from tests.houses import NOTICE, idempotent, rule
 
@@ -58,7 +59,8 @@ def _ok(reply: httpx.Response, status: int) -> httpx.Response:
 @contextmanager
 def visitor(demo: DemoFile) -> Iterator[Visitor]:
     """Open a browser on the shop."""
-    with httpx.Client(base_url=demo.base, headers={"Origin": demo.base}, verify=False) as http:
+    headers, hooks = {"Origin": demo.base}, {"response": [markers.overhear_read]}
+    with httpx.Client(base_url=demo.base, headers=headers, verify=False, event_hooks=hooks) as http:
         yield Visitor(http, demo)
 
 

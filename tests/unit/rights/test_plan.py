@@ -41,6 +41,12 @@ def test_the_last_sealed_copy_ends_with_its_epoch(began: date, sealed: date) -> 
     assert last == LastCopies(3, sealed, date(2026, 2, 20))
 
 
+def test_addresses_that_are_never_contacted_again_stay() -> None:
+    """Only whoever asked for it reads so, with how many there are."""
+    made = plan(frozenset({"ecrm.body"}), LAST, suppressed=2)
+    assert made.stays[:-3] == STAYS and "2 addresses" in made.stays[-3]
+
+
 def test_a_certificate_names_nobody() -> None:
     """It holds tables, reasons, a count and days."""
     made = Certificate(2, ("ecrm.body",), STAYS, 3, date(2026, 1, 1), date(2026, 1, 2), LAST)
@@ -50,13 +56,13 @@ def test_a_certificate_names_nobody() -> None:
 
 def test_the_houses_holders_share_no_table() -> None:
     """Each is erased once."""
-    tables = [table for holder in house_holders() for table in holder.tables]
+    tables = [table for holder in house_holders(KEYRING) for table in holder.tables]
     assert len(tables) == len(set(tables))
 
 
 def test_the_state_goes_before_keys_and_sessions() -> None:
     """Whoever writes about a subject holds its state: an erasure that waits there finds afterwards what was written."""
-    effects = [effect.text for holder in house_holders() for effect in holder.destroy(SUBJECT)]
+    effects = [effect.text for holder in house_holders(KEYRING) for effect in holder.destroy(SUBJECT)]
     state = next(at for at, text in enumerate(effects) if "subject_state" in text)
     for table in ("subject_key", "record", "blind_index", "session", "rights_request"):
         assert all(at > state for at, text in enumerate(effects) if f"ecrm.{table}" in text)

@@ -45,11 +45,11 @@ class Log(io.BytesIO):
 def log() -> Iterator[Log]:
     """Logging as installed; everything is put back afterwards."""
     root = logging.getLogger()
-    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    handlers, level, raising, before = root.handlers[:], root.level, logging.raiseExceptions, structlog.get_config()
     stream = Log()
     logs.install(stream)
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**before)
     logging.captureWarnings(capture=False)
     root.handlers[:], logging.raiseExceptions = handlers, raising
     root.setLevel(level)
