@@ -10,8 +10,9 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ecrm_privacy.errors import StartRefused
@@ -72,10 +73,10 @@ def replace(path: Path, content: bytes) -> None:
     clear(path)
     draft = _beside(path, _DRAFT)
     _write(draft, content)
-    with suppress(FileNotFoundError):
-        os.link(path, _beside(path, _FORMER), follow_symlinks=False)
-    draft.rename(path)
-    _flush_folder(path.parent)
+    with _former(path) as overwrite:
+        draft.rename(path)
+        _flush_folder(path.parent)
+        overwrite()
     clear(path)
 
 
@@ -84,9 +85,8 @@ def clear(path: Path) -> None:
     left = [each for each in (_beside(path, _DRAFT), _beside(path, _FORMER)) if each.exists()]
     current = path.stat() if left and path.exists() else None
     for each in left:
-        status = each.stat()
-        if current is None or status.st_ino != current.st_ino:  # it stopped before the new one had its name
-            _overwrite(each, status.st_size)
+        if current is None or each.stat().st_ino != current.st_ino:  # the same, if it stopped before the rename
+            _overwrite(each)
         each.unlink()
     if left:
         _flush_folder(path.parent)
@@ -104,6 +104,33 @@ def locked(path: Path, refused: type[StartRefused], busy: str) -> Iterator[None]
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _former(path: Path) -> Iterator[Callable[[], None]]:
+    """Keep hold of what is at `path` now, and give what overwrites it after something else has that name.
+
+    It gets a second name, by which the next command finds it after a crash; where files cannot have two (FAT), a
+    descriptor must do.
+    """
+    try:
+        os.link(path, _beside(path, _FORMER), follow_symlinks=False)
+    except FileNotFoundError:
+        yield _nothing
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
+            raise
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            yield partial(_zero, descriptor)
+        finally:
+            os.close(descriptor)
+    else:
+        yield _nothing  # `clear` finds it by its name
+
+
+def _nothing() -> None:
+    """Do nothing: there is nothing to overwrite, or something else does it."""
 
 
 def _write(draft: Path, content: bytes) -> None:
@@ -131,13 +158,17 @@ def _why_not_opened(path: Path, error: OSError, missing: str) -> str:
     return f"{path} cannot be opened: {os.strerror(error.errno or 0)}"
 
 
-def _overwrite(path: Path, size: int) -> None:
+def _overwrite(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.pwrite(descriptor, bytes(size), 0)
-        os.fsync(descriptor)
+        _zero(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _zero(descriptor: int) -> None:
+    os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
+    os.fsync(descriptor)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -115,6 +115,8 @@ class EpochFile:
         """Put a copy into `folder` and remember it, in the file first. Raises CopyMissing, EpochsRefused."""
         listed = self.read()
         copy = folder / NAME
+        if folder.resolve() == self.path.parent.resolve():
+            raise CopyMissing(f"{folder} is where the epochs are: a copy belongs elsewhere")
         if copy.exists() and folder not in listed.copies:
             parse(copy, private_file.read(copy, EpochsRefused, "")[0], self.keys)  # never over another's epochs
         if folder not in listed.copies:

@@ -210,6 +210,8 @@ def test_a_copy_is_never_put_over_the_epochs_of_another_key(path: Path, tmp_path
     folder.mkdir()
     Keyring.create(folder / "ecrm.key")
     before = (folder / NAME).read_bytes()
+    with pytest.raises(CopyMissing, match="elsewhere"):
+        file_of(Keyring.load(path)).add_copy(path.parent)
     with pytest.raises(EpochsRefused, match="another key file"):
         file_of(Keyring.load(path)).add_copy(folder)
     assert (folder / NAME).read_bytes() == before

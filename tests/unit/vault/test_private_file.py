@@ -1,7 +1,9 @@
 """Private files: whole or not at all, and what they held before is overwritten."""
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,26 @@ def test_a_kill_at_any_point_leaves_one_of_the_two_whole(path: Path, monkeypatch
         if not faulty.killed:
             break
     assert steps > 5
+
+
+class OneName:
+    """`os` on a file system where no file has two names, as on a stick with FAT."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "link":
+            return self._refuse
+        return getattr(os, name)
+
+    def _refuse(self, *_given: object, **_named: object) -> None:
+        raise PermissionError(errno.EPERM, "no second names here")
+
+
+def test_what_was_there_is_overwritten_where_no_file_has_two_names(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a descriptor, then."""
+    monkeypatch.setattr(private_file, "os", OneName())
+    with path.open("rb") as old:
+        private_file.replace(path, NEW)
+        assert old.read() == bytes(len(OLD)) and path.read_bytes() == NEW
 
 
 def test_only_one_holds_the_lock(tmp_path: Path) -> None:
