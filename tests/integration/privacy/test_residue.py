@@ -93,3 +93,31 @@ async def test_nothing_of_the_erased_is_left_in_any_file(opened: Opened, cluster
 def kinds_of(sought: dict[str, bytes]) -> set[str]:
     """What was looked for, without its number."""
     return {what.rstrip("0123456789. ") for what in sought}
+
+
+async def test_upkeep_writes_tables_anew_once_a_day_and_only_after_an_erasure(opened: Opened) -> None:
+    """Nothing is touched on a day without one, nor before its hour; what was erased since waits for the next day."""
+    upkeep = opened.house.upkeep
+    upkeep._hour = 0
+
+    async def turn(admin: asyncpg.Connection) -> bool:
+        file = "select pg_relation_filenode('ecrm.subject_key')"
+        before = await admin.fetchval(file)
+        await admin.execute("update ecrm.upkeep set begun = 'epoch'")
+        assert await upkeep.run()
+        return bool(before != await admin.fetchval(file))
+
+    async with opened.as_admin() as admin:
+        assert not await turn(admin)
+        browser = opened.browser()
+        await browser.answer({"remember": "given"})
+        await browser.ask("erasure")
+        await opened.settle()
+        upkeep._hour = 24
+        assert not await turn(admin)
+        upkeep._hour = 0
+        assert await turn(admin) and not await turn(admin)
+        await admin.execute("update ecrm.upkeep set erased = erased + 1")
+        assert not await turn(admin)
+        await admin.execute("update ecrm.upkeep set rewritten_on = rewritten_on - 1")
+        assert await turn(admin) and not await turn(admin)
