@@ -110,13 +110,14 @@ async def _prepare(made: Ground) -> None:
 
 
 @contextmanager
-def service(made: Ground, database: str, *plugins: str) -> Iterator[int]:
+def service(made: Ground, database: str, *plugins: str, gate_process: bool = False) -> Iterator[int]:
     """Run the service as `ecrm run` does, with one worker, on `database`; yields its port."""
     port = _free_port()
     environment = {
         **os.environ,
         "ECRM_DATABASE_URL": f"postgresql:///{database}?host={quote(made.address.host)}&port={made.address.port}",
         "ECRM_PLUGINS": ",".join(plugins),
+        "ECRM_GATE_PROCESS": str(gate_process).lower(),
         "ECRM_YES_PER_MINUTE_SUBJECT": "0",
         "ECRM_YES_PER_MINUTE_ADDRESS": "0",
     }

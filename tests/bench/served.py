@@ -22,6 +22,8 @@ from tests.bench.shop import PLUGINS, open_shop
 DATABASE = "bench_served"
 PIPELINED = "bare inserts, as many to a commit as connections"
 SLOTS = {"greeting": "≥ 1.5", "for-you": "≥ 1.2"}
+APART = {name: f"slot {name}, --gate-process" for name in SLOTS} | {"answers": "answers, --gate-process"}
+"""What is measured with the keys in a process of their own, too."""
 NOTES = (
     "the limit: a handler of the same application and edges that asks nobody, renders the same template, and takes one",
     "SELECT of its own per request (an answer's limit: a handler that only parses the same body); one worker",
@@ -32,9 +34,14 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
     """Measure slots and answers, each beside its own handler."""
     people = await open_shop(ground, DATABASE)
     others: Counter[str] = Counter()
-    with service(ground, DATABASE, *PLUGINS) as port:
+    with (
+        service(ground, DATABASE, *PLUGINS) as port,
+        service(ground, DATABASE, *PLUGINS, gate_process=True) as apart,
+    ):
         sides = _sides(people, load(shipped.policies()), port)
         rounds = {name: _round(port, name, side, scale, others) for name, side in sides.items()}
+        there = {name: side for name, side in _sides(people, load(shipped.policies()), apart).items() if name in APART}
+        rounds |= {f"{name} apart": _round(apart, f"{name} apart", side, scale, others) for name, side in there.items()}
         conn = await ground.admin(DATABASE)
         rounds["pipelined"] = pipelined(conn, scale.connections, scale)
         found = await interleave(rounds, scale.rounds)
@@ -45,6 +52,9 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
     ]
     for limit, what in (("bare answers", "the same body, only parsed"), ("pipelined", PIPELINED)):
         lines.append(Line("answers", "/s", found["answers"], found[limit], what))
+    lines += [
+        Line(what, "/s", found[f"{name} apart"], found[name], "the same in one process") for name, what in APART.items()
+    ]
     told = [f"{name}: {count} were answered otherwise" for name, count in others.items()]
     return [Table(f"over HTTP, {scale.connections} connections", lines, [*NOTES, *told])]
 
