@@ -18,11 +18,16 @@ _numbers = count(1)
 async def opened(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Opened]:
     folder = tmp_path_factory.mktemp("house")
     async with house_of_its_own(cluster, folder, plugins=("personalization.plugin",)) as house:
-        async with house.as_admin() as admin:
-            for recipient, key in KEYS.items():
-                hashed, scopes = sha256(key.encode()).digest(), ("consent:read", "slots:read")
-                await add_api_key(hashed, recipient, scopes, 60_000).run(admin)
+        await let_in(house)
         yield house
+
+
+async def let_in(house: Opened) -> None:
+    """Let the department and the partner in."""
+    async with house.as_admin() as admin:
+        for recipient, key in KEYS.items():
+            hashed, scopes = sha256(key.encode()).digest(), ("consent:read", "slots:read")
+            await add_api_key(hashed, recipient, scopes, 60_000).run(admin)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from ecrm_privacy.vault.uses import Use
 from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category, Purpose, SubjectId
 from tests.conftest import Database
 from tests.houses import SESSION, Browser, ClusterKeyring, Opened, open_for_test
-from tests.integration.gate.conftest import KEYS
+from tests.integration.gate.conftest import KEYS, let_in
 
 pytestmark = pytest.mark.anyio
 
@@ -239,6 +239,20 @@ async def test_what_cannot_be_counted_is_not_told(opened: Opened, number: str, h
     assert slot.status_code == 200 and not slot.json()["personal"] and "Ottilie" not in slot.text
     assert await told(browser) == []
     assert (await check(opened, [number])).status_code == 200
+
+
+async def test_a_gate_in_a_process_of_its_own_counts_alike(database: Database, tmp_path: Path) -> None:
+    """What the hall renders is counted in the house: for its own pages, and before a department gets a slot."""
+    settings = {"plugins": ("personalization.plugin",), "gate_process": True}
+    async with open_for_test(database, tmp_path, **settings) as apart:
+        await let_in(apart)
+        browser = await known(apart, "C-1")
+        await browser.http.get("/v1/slots/greeting")
+        slot = await apart.browser().http.post("/v1/subject/slots/greeting", headers=as_("warehouse", "C-1"))
+        assert slot.json()["personal"]
+        assert [(use["system"], use["times"]) for use in await told(browser)] == [("warehouse", 1)]
+        await apart.house.uses.flush()
+        assert {use["system"]: use["times"] for use in await told(browser)} == {"warehouse": 1, "own_pages": 1}
 
 
 async def test_a_thousand_customers_are_asked_about_at_once(opened: Opened, number: str) -> None:
