@@ -67,7 +67,7 @@ def test_no_word_of_a_decision_is_forgotten() -> None:
     newest = [text for text in migrations if "function ecrm.admit(" in text][-1]
     case = re.findall(r"case when d\.allowed.*?as refused", newest, re.DOTALL)[-1]
     written = set(re.findall(r"(?:then|,) '(\w+)'", case))
-    for room, call in (("consent/standing", "(?:Finding|Decision)"), ("gate/admit", "Permission")):
+    for room, call in (("consent/standing", "(?:Finding|Decision)"), ("gate/types", "Permission")):
         source = (CHECKOUT / "ecrm_privacy" / f"{room}.py").read_text("utf-8")
         written |= set(re.findall(rf'{call}\(.*, "(\w+)"', source))
     asked = re.findall(r'if covered else "(\w+)"', (CHECKOUT / "ecrm_privacy/web/servers.py").read_text("utf-8"))
