@@ -82,11 +82,11 @@ async def test_a_long_job_is_not_taken_by_another(
     pools: Pools, house: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lease is renewed while it runs: nobody else finds it due, however long it takes."""
-    monkeypatch.setattr(jobs, "LEASE_S", 0.3)
+    monkeypatch.setattr(jobs, "LEASE_S", 1.5)
     done: list[str] = []
 
     async def do(payload: str) -> None:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(4.0)
         done.append(payload)
 
     await owe(house)
@@ -108,7 +108,7 @@ async def test_a_lost_lease_ends_the_job_and_strikes_nothing_off(
 
     async def do(payload: str) -> None:
         await house.execute("update ecrm.job set attempts = attempts + 1, leased_until = now() + interval '1 hour'")
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(10.0)
         done.append(payload)
 
     await owe(house)
