@@ -73,11 +73,11 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
 
     `before` runs once the database is there, `ready` once the first worker answers.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopping = _interrupt_on_signals()
     with database(config, keyring) as (address, admin, admin_password):
         prepare(config, keyring, address, admin, admin_password)
         before(address)
-        stopping = _stop_on_signals()
+        _stop_in_order(stopping)
         with _listen(config) as listener, _hatch() as hatch:
             houses = [Place(_house(config, address, hatch))] if config.gate_process else []
             workers: list[Place] = []
@@ -102,15 +102,32 @@ class _Stopping:
     asked = False
 
 
-def _stop_on_signals() -> _Stopping:
+def _interrupt_on_signals() -> _Stopping:
+    """Raise KeyboardInterrupt where a signal finds us, and remember it: what runs there may let it fall."""
     stopping = _Stopping()
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        stopping.asked = True
+        raise KeyboardInterrupt
+
+    _on_signals(interrupt)
+    return stopping
+
+
+def _stop_in_order(stopping: _Stopping) -> None:
+    """From now on only remember a signal. Raises KeyboardInterrupt when one came before and was let fall."""
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stopping.asked = True
 
+    _on_signals(ask)
+    if stopping.asked:
+        raise KeyboardInterrupt
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
-    return stopping
+        signal.signal(number, handler)
 
 
 def _listen(config: Config) -> socket.socket:

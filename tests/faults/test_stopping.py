@@ -1,5 +1,6 @@
 """Stopping in order, and being stopped: nothing is left behind, and the next start finds everything."""
 
+import contextlib
 import os
 import random
 import signal
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ecrm_privacy.config import read_config
+from ecrm_privacy.config import Config, read_config
+from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.processes import _listen
+from ecrm_privacy.processes import _listen, serve
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.worker import WORK, Work, to_text
 from tests.faults.group import Group, free_port, kill_everything
@@ -106,6 +108,24 @@ def test_a_worker_closes_the_house(group: Group) -> None:
         worker.terminate()
         assert worker.wait(20) == 0
     assert group.stop()[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_a_library_lets_fall_still_ends_the_start(tmp_path: Path, number: signal.Signals) -> None:
+    """Whatever runs while the service starts may let an interrupt fall; it does not serve after it all the same."""
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+
+    def careless(_address: Address) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+
+    config = Config(data_dir=tmp_path, port=free_port(), database_url="postgresql:///nobody?host=/nowhere")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            serve(config, Keyring.create(tmp_path / "ecrm.key"), before=careless, ready=pytest.fail)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
 
 
 def test_a_start_that_is_interrupted_is_continued(tmp_path: Path) -> None:
