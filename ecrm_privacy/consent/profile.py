@@ -3,6 +3,9 @@
 A category is stored only while the purpose under which it is kept is allowed; other fields are dropped and counted. An
 address that is on the suppression list brings an objection with it, to every purpose that contacts people: in the entry
 that makes a new subject known, or in one before the address is stored. The person's own later yes lifts it.
+
+A write is a key: who changes a field of a category seals all of that category's fields under a new key, which takes
+the place of the one before. Of a category only what was written last opens; an older value that is put back does not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +13,13 @@ from datetime import date
 from uuid import uuid4
 
 import msgspec
+import structlog
 
 from ecrm_privacy.consent import store
 from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, changes
 from ecrm_privacy.consent.desk import ATTEMPTS_MAX, ConsentDesk, Where
 from ecrm_privacy.consent.standing import Standing, SubjectView, purpose_rule, uses
-from ecrm_privacy.errors import Failure, SubjectErased, Unavailable, UnknownPurpose
+from ecrm_privacy.errors import Failure, SubjectErased, Tampered, Unavailable, UnknownPurpose
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import StaleSubject
 from ecrm_privacy.ledger.record import Change, Entry, EventKind
@@ -23,8 +27,13 @@ from ecrm_privacy.sql import Conn, Effect, run_all
 from ecrm_privacy.vault import envelope, keys
 from ecrm_privacy.vault import store as vault
 from ecrm_privacy.vault.blind_index import BlindIndexes, IndexKind
+from ecrm_privacy.vault.keys import SubjectKey
+from ecrm_privacy.vault.pseudonym import pseudonym
+from ecrm_privacy.vault.store import RecordRow
 from ecrm_privacy.vault.suppression import Suppressions
 from ecrm_privacy.vocabulary import YES, Answer, Category, ExpressionMethod, NoticeVersion, SubjectId
+
+log = structlog.get_logger(__name__)
 
 NEVER = "never_contact"
 """What a record of ours gives as evidence of an objection that comes from the suppression list."""
@@ -57,8 +66,8 @@ class Profiles:
         outcomes: list[int | Failure] = [0] * len(profiles)
         waiting: list[tuple[int, Entry]] = []
         for n, (profile, standing, since) in enumerate(zip(profiles, standings, suppressed, strict=True)):
-            entry, _, outcomes[n] = self._prepare(profile, standing, signals, where, since)
-            if entry is not None:
+            if standing.account is None:
+                entry, outcomes[n] = self._introduce(profile, standing, signals, where, since)
                 waiting.append((n, entry))
                 continue
             try:
@@ -66,7 +75,7 @@ class Profiles:
             except Failure as failure:
                 outcomes[n] = failure
             else:
-                outcomes[n] = await self._add(profile, signals, where)
+                outcomes[n] = await self._add(profile, signals)
         written = await self._desk.append([entry for _, entry in waiting]) if waiting else []
         for (n, _), outcome in zip(waiting, written, strict=True):
             if not isinstance(outcome, int):
@@ -102,14 +111,20 @@ class Profiles:
             standing = await self._standing(profile)
         raise Unavailable("the subject's answers arrive faster than they can be written")
 
-    async def _add(self, profile: Profile, signals: Signals, where: Where) -> int | Failure:
-        """Write about a known subject; its keys are read again under a lock, so that two do not make the same one."""
+    async def _add(self, profile: Profile, signals: Signals) -> int | Failure:
+        """Write about a known subject; what stands is read under a lock, so that two do not write over each other."""
         async with self._desk.acquire() as conn, conn.transaction():
             before = (await self._standing(profile, conn)).account
             if before is None or not await store.hold([before.subject]).all(conn):
                 return SubjectErased()
-            _, effects, dropped = self._prepare(profile, await self._standing(profile, conn), signals, where, None)
-            await run_all(conn, effects)
+            standing = await self._standing(profile, conn)
+            if standing.account is None or standing.account.subject != before.subject:
+                return SubjectErased()
+            view = _under_a_law(standing.account, signals)
+            kept, dropped = _kept(standing, view, profile.fields)
+            stands = await vault.records_of(view.subject).all(conn) if kept else []
+            for category, fields in kept.items():
+                await self._write(conn, view, category, fields, [row for row in stands if row.category == category])
         return dropped
 
     async def _standing(self, profile: Profile, conn: Conn | None = None) -> Standing:
@@ -118,48 +133,89 @@ class Profiles:
             raise UnknownPurpose
         return standing
 
-    def _prepare(
+    def _introduce(
         self, profile: Profile, standing: Standing, signals: Signals, where: Where, since: date | None
-    ) -> tuple[Entry | None, list[Effect], int]:
-        """Return the entry that makes a new subject known (or None), the effects, and the dropped fields."""
-        before = standing.account
-        view = before or SubjectView(SubjectId(uuid4()), regime=signals.regime)
-        view = view if view.regime else msgspec.structs.replace(view, regime=signals.regime)
+    ) -> tuple[Entry, int]:
+        """Return the entry that makes a new subject known, and how many fields were dropped."""
+        view = SubjectView(SubjectId(uuid4()), regime=signals.regime)
         made = _objections(standing, view, where, since)
         view = apply(view, made)
-        effects: list[Effect] = []
-        if before is None:
-            number = self._indexes.spelled(IndexKind.CUSTOMER_NUMBER, profile.customer_number)
-            effects.append(vault.claim_index(number, view.subject))
-        dropped = 0
-        for category, fields in profile.fields.items():
-            if standing.bundle.categories[category].behavioural or not uses(standing, view, category):
-                dropped += len(fields)
-                continue
-            effects += self._seal(view, category, fields)
-        if before is not None and before.seen is not None:
-            return None, effects, dropped
+        kept, dropped = _kept(standing, view, profile.fields)
+        number = self._indexes.spelled(IndexKind.CUSTOMER_NUMBER, profile.customer_number)
+        effects = [vault.claim_index(number, view.subject)]
+        for category, fields in kept.items():
+            effects += [*self._first(view.subject, category, fields), *self._named(view.subject, category, fields)]
         entry, _ = self._desk.entry(
-            standing, before, view, made, kind=EventKind.IMPORT, method=ExpressionMethod.IMPORT,
+            standing, None, view, made, kind=EventKind.IMPORT, method=ExpressionMethod.IMPORT,
             notice=_shown(standing, where), where=where, effects=tuple(effects), evidence=NEVER if made else "",
         )  # fmt: skip
-        return entry, [], dropped
+        return entry, dropped
 
-    def _seal(self, view: SubjectView, category: Category, fields: Mapping[str, str]) -> list[Effect]:
-        effects: list[Effect] = []
+    async def _write(
+        self, conn: Conn, view: SubjectView, category: Category, fields: Mapping[str, str], stands: Sequence[RecordRow]
+    ) -> None:
+        """Write fields beside those that stand, all of them under a new key; what is the same is no write."""
+        await run_all(conn, self._named(view.subject, category, fields))
         row = next((row for row in view.keys if row.category == category), None)
         if row is None:
-            key, wrapped = keys.new(self._desk.keyring, view.subject, category)
-            effects.append(vault.insert_key(view.subject, category, key.version, wrapped))
-        else:
-            key = keys.unwrap(self._desk.keyring, view.subject, category, row.version, row.wrapped)
-        for field, value in fields.items():
-            effects.append(
-                vault.put_record(view.subject, category, field, key.version, envelope.seal(key, field, value.encode()))
-            )
-            if (kind := INDEXED.get((category, field))) is not None:
-                effects.append(vault.insert_index(self._indexes.spelled(kind, value), view.subject))
-        return effects
+            await run_all(conn, self._first(view.subject, category, fields))
+            return
+        key = keys.unwrap(self._desk.keyring, view.subject, category, row.version, row.wrapped)
+        before = _opened(key, stands)
+        after = {**before, **fields}
+        if after == before:
+            return
+        new, wrapped = keys.new(self._desk.keyring, view.subject, category, key.version)
+        if await vault.replace_key(view.subject, category, key.version, wrapped, pseudonym(key)).run(conn):
+            key = new
+        await vault.put_records(view.subject, category, key.version, _sealed(key, after)).run(conn)
+
+    def _first(self, subject: SubjectId, category: Category, fields: Mapping[str, str]) -> list[Effect]:
+        """Return what writes the first fields of a category, with its key."""
+        key, wrapped = keys.new(self._desk.keyring, subject, category)
+        return [
+            vault.insert_key(subject, category, key.version, wrapped),
+            vault.put_records(subject, category, key.version, _sealed(key, fields)),
+        ]
+
+    def _named(self, subject: SubjectId, category: Category, fields: Mapping[str, str]) -> list[Effect]:
+        """Return what makes a subject known by those fields that are indexed."""
+        return [
+            vault.insert_index(self._indexes.spelled(kind, value), subject)
+            for field, value in fields.items()
+            if (kind := INDEXED.get((category, field))) is not None
+        ]
+
+
+def _under_a_law(view: SubjectView, signals: Signals) -> SubjectView:
+    return view if view.regime else msgspec.structs.replace(view, regime=signals.regime)
+
+
+def _kept(
+    standing: Standing, view: SubjectView, told: Mapping[Category, Mapping[str, str]]
+) -> tuple[Mapping[Category, Mapping[str, str]], int]:
+    """Return the fields that may be stored, by category, and how many may not."""
+    kept = {
+        category: fields
+        for category, fields in told.items()
+        if fields and not standing.bundle.categories[category].behavioural and uses(standing, view, category)
+    }
+    return kept, sum(len(fields) for category, fields in told.items() if category not in kept)
+
+
+def _opened(key: SubjectKey, stands: Sequence[RecordRow]) -> dict[str, str]:
+    """Open the fields that stand. One that does not check stays as it is, unless it is among what is written."""
+    fields = {}
+    for row in stands:
+        try:
+            fields[row.field] = envelope.open_(key, row.field, row.sealed).decode()
+        except Tampered:
+            log.error("not_opened", reason="tampered", category=key.category)
+    return fields
+
+
+def _sealed(key: SubjectKey, fields: Mapping[str, str]) -> dict[str, bytes]:
+    return {field: envelope.seal(key, field, value.encode()) for field, value in fields.items()}
 
 
 def _shown(standing: Standing, where: Where) -> NoticeVersion:

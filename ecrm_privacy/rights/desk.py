@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -134,6 +134,12 @@ class RightsDesk:
         self._windows = windows
         self.holders = tuple(holders)
 
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Conn]:
+        """Lend a connection that sees one moment: a field opens only by the key that stood when it was written."""
+        async with self._acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            yield conn
+
     async def _behind(self, conn: Conn, caller: Caller) -> store.BehindRow | None:
         """Find who is behind a caller. Raises LogFrozen: whoever was erased may be back, and is not served."""
         index = self._indexes.of_customer(caller.customer_number)
@@ -179,7 +185,7 @@ class RightsDesk:
     async def _addresses(self, subjects: Sequence[SubjectId]) -> list[bytes]:
         """Return the keyed hashes of every address that `subjects` can be reached by."""
         found: set[bytes] = set()
-        async with self._acquire() as conn:
+        async with self._reading() as conn:
             for subject in subjects:
                 known, _ = await self._known(conn, subject)
                 found.update(self._suppressions.among(typed(await records(conn, known))))
@@ -232,7 +238,7 @@ class RightsDesk:
             "format": "ecrm-export/1",
             "made": datetime.now(UTC).replace(microsecond=0),
         }
-        async with self._acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        async with self._reading() as conn:
             held: list[dict[str, Any]] = []
             for subject in subjects:
                 known, _ = await self._known(conn, subject)
@@ -253,7 +259,7 @@ class RightsDesk:
 
     async def _own(self, caller: Caller, read: Callable[[Conn, Known], Awaitable[T]]) -> list[T]:
         """Read about each of the subjects behind a caller."""
-        async with self._acquire() as conn:
+        async with self._reading() as conn:
             row = await self._behind(conn, caller)
             subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
             return [await read(conn, (await self._known(conn, subject))[0]) for subject in subjects]

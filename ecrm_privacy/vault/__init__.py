@@ -19,6 +19,9 @@ It refuses a key file that is missing, a link, readable by others, of another ow
 epochs likewise (`EpochsRefused`). A key whose epoch is destroyed or not known opens nothing, and is told from one that
 was altered (`EpochDestroyed`, `EpochUnknown`).
 
+A write of fields makes a key: all fields of the category are sealed under another DEK of the same version, which takes
+the place of the one before. What was overwritten opens nowhere, and an older value that is put back is noticed.
+
 A merge hands a key over: the same DEK is wrapped again for the other subject as a further version, so the pseudonym,
 and with it the history, stays the same. Records are bound to the subject, so the few there are get sealed again
 (`reseal`).

@@ -5,7 +5,7 @@ they may travel with a ledger entry. Rows of `pseudonym_use` are locked in the o
 does it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -109,6 +109,18 @@ def keys_in(subjects: Sequence[SubjectId], category: Category) -> Query[KeyRow]:
     )
 
 
+def replace_key(subject: SubjectId, category: Category, version: int, wrapped: bytes, names: Pseudonym) -> Effect:
+    """Put another key in the place of one, whose pseudonym would be `names`: nothing that it sealed opens any more.
+
+    Touches no row where a history stands under that pseudonym: such a key is all that leads there.
+    """
+    return Query(
+        "update ecrm.subject_key set wrapped = $4 where subject = $1 and category = $2 and version = $3"
+        " and not exists (select from ecrm.pseudonym where pseudonym = $5)",
+        (subject, category, version, wrapped, names),
+    )
+
+
 def destroy_key(subject: SubjectId, category: Category, version: int) -> Effect:
     """Delete one key: what it sealed no longer opens. Used after a hand-over."""
     return Query(
@@ -120,12 +132,13 @@ def destroy_key(subject: SubjectId, category: Category, version: int) -> Effect:
 # records ------------------------------------------------------------------------------------------------------------
 
 
-def put_record(subject: SubjectId, category: Category, field: str, version: int, sealed: bytes) -> Effect:
-    """Insert or replace the sealed value of a field."""
+def put_records(subject: SubjectId, category: Category, version: int, sealed: Mapping[str, bytes]) -> Effect:
+    """Insert or replace the sealed values of fields."""
     return Query(
-        "insert into ecrm.record (subject, category, field, version, sealed) values ($1, $2, $3, $4, $5)"
+        "insert into ecrm.record (subject, category, field, version, sealed)"
+        " select $1, $2, r.field, $3, r.sealed from unnest($4::text[], $5::bytea[]) as r(field, sealed)"
         " on conflict (subject, category, field) do update set version = excluded.version, sealed = excluded.sealed",
-        (subject, category, field, version, sealed),
+        (subject, category, version, list(sealed), list(sealed.values())),
     )
 
 

@@ -32,7 +32,8 @@ EVERY_QUERY: list[Query[Any]] = [
     store.keys_of([ADA]),
     store.keys_in([ADA], BROWSING),
     store.destroy_key(ADA, BROWSING, 1),
-    store.put_record(ADA, CONTACT, "email", 1, b"sealed"),
+    store.replace_key(ADA, BROWSING, 1, bytes(66), NAME),
+    store.put_records(ADA, CONTACT, 1, {"email": b"sealed"}),
     store.records_of(ADA),
     store.find_subject(IndexKind.EMAIL, INDEX.asked),
     store.insert_index(INDEX, ADA),
@@ -117,14 +118,14 @@ async def test_a_hand_over_keeps_the_pseudonym_and_seals_records_again(house: as
     """The effects of a merge: new owner, same history, nothing left with the old one."""
     key, wrapped = keys.new(KEYRING, ADA, BROWSING)
     await store.insert_key(ADA, BROWSING, 1, wrapped, pseudonym(key), [REMEMBER]).run(house)
-    await store.put_record(ADA, BROWSING, "seen", 1, envelope.seal(key, "seen", b"monday")).run(house)
+    await store.put_records(ADA, BROWSING, 1, {"seen": envelope.seal(key, "seen", b"monday")}).run(house)
     handed, for_bob = keys.hand_over(KEYRING, key, BOB, 2)
     (record,) = await store.records_of(ADA).all(house)
     await run_all(
         house,
         [
             store.insert_key(BOB, BROWSING, 2, for_bob, pseudonym(handed), [PERSONALIZE]),
-            store.put_record(BOB, BROWSING, "seen", 2, envelope.reseal(key, handed, "seen", record.sealed)),
+            store.put_records(BOB, BROWSING, 2, {"seen": envelope.reseal(key, handed, "seen", record.sealed)}),
             *store.destroy_category(ADA, BROWSING),
         ],
     )
@@ -137,8 +138,8 @@ async def test_a_hand_over_keeps_the_pseudonym_and_seals_records_again(house: as
 
 async def test_a_newer_value_replaces_a_record(house: asyncpg.Connection) -> None:
     """One row per field, with the version of the key that sealed it."""
-    await store.put_record(ADA, CONTACT, "email", 1, b"old").run(house)
-    await store.put_record(ADA, CONTACT, "email", 2, b"new").run(house)
+    await store.put_records(ADA, CONTACT, 1, {"email": b"old"}).run(house)
+    await store.put_records(ADA, CONTACT, 2, {"email": b"new"}).run(house)
     assert [(row.version, row.sealed) for row in await store.records_of(ADA).all(house)] == [(2, b"new")]
 
 
@@ -168,7 +169,7 @@ async def test_destroying_a_subject_leaves_nothing_of_it_and_all_of_others(house
     for subject in (ADA, BOB):
         key, wrapped = keys.new(KEYRING, subject, BROWSING)
         await store.insert_key(subject, BROWSING, 1, wrapped, pseudonym(key), [REMEMBER]).run(house)
-        await store.put_record(subject, CONTACT, "email", 1, b"x").run(house)
+        await store.put_records(subject, CONTACT, 1, {"email": b"x"}).run(house)
         index = BlindIndexes(KEYRING).spelled(IndexKind.EMAIL, str(subject))
         await store.insert_index(index, subject).run(house)
     await run_all(house, store.destroy_subject(ADA))
