@@ -30,6 +30,7 @@ from ecrm_privacy.web import (
     uses,
 )  # fmt: skip
 from ecrm_privacy.web.edges import Application, Edges
+from ecrm_privacy.web.given import given, made_plainly
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.pages import STATIC
 from ecrm_privacy.web.problems import handle
@@ -75,15 +76,15 @@ def fields(of: msgspec.Struct) -> dict[str, Any]:
 
 def application(
     handlers: Sequence[ControllerRouterHandler],
-    given: Mapping[str, Any],
+    own: Mapping[str, Any],
     hallway: Hallway,
     description: OpenAPIConfig | None,
 ) -> Litestar:
-    """Make an application of `handlers`, who may ask for what is `given` and for what each request brings along."""
-    dependencies = {name: _given(value) for name, value in given.items()}
+    """Make an application of `handlers`, who may ask for what is their `own` and for what each request brings along."""
+    dependencies = {name: given(value) for name, value in own.items()}
     for name in PER_REQUEST:
         dependencies[name] = Provide(getattr(hallway, name), sync_to_thread=False)
-    return one_by_one(
+    return made_plainly(
         Litestar(
             route_handlers=list(handlers),
             dependencies=dependencies,
@@ -120,25 +121,3 @@ def edged(app: Application, hall: Hall) -> Edges:
         https=hall.config.is_https,
         log_requests=not hall.config.demo,
     )
-
-
-def _given(value: Any) -> Provide:
-    def provide() -> Any:
-        return value
-
-    return Provide(provide, sync_to_thread=False)
-
-
-def one_by_one(app: Litestar) -> Litestar:
-    """Let each handler's dependencies be made one after the other, in an order that is always the same.
-
-    The framework starts a task for each of those that need nothing of each other; none of ours ever waits, so the tasks
-    cost a quarter of a slot's time and bring nothing (benchmarks: served).
-    """
-    for route in app.routes:
-        if isinstance(route, HTTPRoute):
-            for _, asked in route.route_handler_map.values():
-                asked.dependency_batches = [
-                    {one} for batch in asked.dependency_batches for one in sorted(batch, key=lambda made: made.key)
-                ]
-    return app

@@ -27,7 +27,10 @@ class Query(msgspec.Struct, Generic[Row], frozen=True):
     async def all(self, conn: Conn) -> list[Row]:
         """Return every row, as `row` structs."""
         assert self.row is not None, "a query without a row type has no rows to return"
-        return [self.row(**record) for record in await conn.fetch(self.text, *self.args)]
+        records = await conn.fetch(self.text, *self.args)
+        if records and tuple(records[0].keys()) == tuple(self.row.__annotations__):  # in order, as most are
+            return [self.row(*record) for record in records]
+        return [self.row(**record) for record in records]
 
     async def first(self, conn: Conn) -> Row | None:
         """Return the first row, or None."""

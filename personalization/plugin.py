@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from litestar import Router
-from litestar.di import Provide
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler
 
@@ -23,6 +22,7 @@ from ecrm_privacy.imports import Importer
 from ecrm_privacy.rights.holders import Holder, Known
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vocabulary import Category
+from ecrm_privacy.web.given import given
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.schema import Surface
@@ -129,13 +129,13 @@ def plugin(config: Config, guest: Pool, admit: Admit, coalescer: type[Coalescer[
 
 
 def _handlers(engine: Engine, config: Config) -> tuple[ControllerRouterHandler, ...]:
-    own = {"engine": Provide(lambda: engine, sync_to_thread=False)}
+    own = {"engine": given(engine)}
     surface = Router("/", route_handlers=[*slots.HANDLERS, *pages.HANDLERS, *intake.HANDLERS], dependencies=own)
     if not config.demo:
         return (surface,)
     shop = shipped.demo_shop()
     demo = storefront.Demo(storefront.people(config, shop / "answers.ndjson"))
-    own["demo"] = Provide(lambda: demo, sync_to_thread=False)
+    own["demo"] = given(demo)
     pictures = create_static_files_router(path="/pictures", directories=[shop / "pictures"], include_in_schema=False)
     store = Router("/", route_handlers=list(storefront.HANDLERS), dependencies=own, include_in_schema=False)
     return (surface, store, pictures)

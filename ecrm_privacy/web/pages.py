@@ -10,11 +10,21 @@ TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 
 
+class Templates(jinja2.Environment):
+    """Looks for a name in a dict before it tries the dict's methods: there most names stand, and a miss is dear."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return `obj.attribute` of a template."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 class Pages:
     """Renders templates; `folders` come first, so that a shop's own page of a name wins."""
 
     def __init__(self, *folders: Path) -> None:
-        self._templates = jinja2.Environment(
+        self._templates = Templates(
             loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
             autoescape=True,
             undefined=jinja2.StrictUndefined,

@@ -87,14 +87,14 @@ def picks(history: Sequence[Own], shelf: Shelf, most: int) -> list[Pick]:
     """Return at most `most` items that follow from `history`, best first; all in stock, none bought or dismissed."""
     unwanted = barred(history)
     scores: dict[str, float] = {}
-    reasons: dict[str, tuple[float, Pick]] = {}
-    for pick, score in _candidates(seeds(history), shelf, unwanted):
-        item_id = pick.item_id
-        scores[item_id] = scores.get(item_id, 0.0) + score
-        if item_id not in reasons or score > reasons[item_id][0]:
-            reasons[item_id] = (score, pick)
+    reasons: dict[str, tuple[float, Why, Seed]] = {}
+    for seed in seeds(history):
+        for item_id, why, score in _led_to(seed, shelf, unwanted):
+            scores[item_id] = scores.get(item_id, 0.0) + score
+            if item_id not in reasons or score > reasons[item_id][0]:
+                reasons[item_id] = (score, why, seed)
     best = sorted(scores, key=lambda item_id: (-round(scores[item_id], 9), item_id))[:most]
-    return [reasons[item_id][1] for item_id in best]
+    return [Pick(item_id, *reasons[item_id][1:]) for item_id in best]
 
 
 def fill(
@@ -119,19 +119,19 @@ def newest_first(history: Sequence[Own]) -> list[Own]:
     )
 
 
-def _candidates(recent: Sequence[Seed], shelf: Shelf, unwanted: frozenset[str]) -> Iterator[tuple[Pick, float]]:
-    for seed in recent:
-        because = BECAUSE[seed.type]
-        neighbours = shelf.near.get(seed.item_id, ())
-        for item_id, score in neighbours:
-            if item_id not in unwanted:
-                yield Pick(item_id, because, seed), seed.weight * score
-        if not neighbours:
-            for place, item_id in enumerate(_same_section(seed, shelf, unwanted)):
-                yield Pick(item_id, because, seed), seed.weight * SECTION_SCORE * RECENCY**place
-        item = shelf.items.get(seed.item_id)
-        if item is not None and item.in_stock and seed.item_id not in unwanted:
-            yield Pick(seed.item_id, Why.SEEN, seed), seed.weight * SEEN_SCORE
+def _led_to(seed: Seed, shelf: Shelf, unwanted: frozenset[str]) -> Iterator[tuple[str, Why, float]]:
+    """Yield what one item of the history leads to, why, and how much that counts."""
+    why = BECAUSE[seed.type]
+    neighbours = shelf.near.get(seed.item_id, ())
+    for item_id, score in neighbours:
+        if item_id not in unwanted:
+            yield item_id, why, seed.weight * score
+    if not neighbours:
+        for place, item_id in enumerate(_same_section(seed, shelf, unwanted)):
+            yield item_id, why, seed.weight * SECTION_SCORE * RECENCY**place
+    item = shelf.items.get(seed.item_id)
+    if item is not None and item.in_stock and seed.item_id not in unwanted:
+        yield seed.item_id, Why.SEEN, seed.weight * SEEN_SCORE
 
 
 def _same_section(seed: Seed, shelf: Shelf, unwanted: frozenset[str]) -> list[str]:

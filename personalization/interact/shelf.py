@@ -56,27 +56,17 @@ class Shelves:
 
 
 def _shelf(rows: Sequence[store.ShelfRow]) -> Shelf:
-    near: dict[str, list[tuple[str, float]]] = {}
-    lines: dict[str, dict[str, list[tuple[float, str]]]] = {"section": {}, "popular": {}, "head": {}}
+    shelves: dict[str, dict[str, tuple[str, ...]]] = {"section": {}, "popular": {}, "head": {}}
+    near: dict[str, tuple[tuple[str, float], ...]] = {}
     items: dict[str, Shown] = {}
     for row in rows:
-        if row.shelf == "near":
-            near.setdefault(row.place, []).append((row.item_id, row.score))
-        elif row.shelf == "item":
-            items[row.item_id] = _shown(row)
+        if row.shelf == "item":
+            items[row.place] = _shown(row)
+        elif row.shelf == "near":
+            near[row.place] = msgspec.json.decode(row.line or "", type=tuple[tuple[str, float], ...])
         else:
-            lines[row.shelf].setdefault(row.place, []).append((row.score, row.item_id))
-    in_order = {
-        shelf: {place: tuple(item_id for _, item_id in sorted(line)) for place, line in places.items()}
-        for shelf, places in lines.items()
-    }
-    return Shelf(
-        near={place: tuple(sorted(line, key=lambda one: (-one[1], one[0]))) for place, line in near.items()},
-        sections=in_order["section"],
-        popular=in_order["popular"].get("", ()),
-        head=in_order["head"].get("", ()),
-        items=items,
-    )
+            shelves[row.shelf][row.place] = msgspec.json.decode(row.line or "", type=tuple[str, ...])
+    return Shelf(near, shelves["section"], shelves["popular"].get("", ()), shelves["head"].get("", ()), items)
 
 
 def _shown(row: store.ShelfRow) -> Shown:
@@ -84,6 +74,6 @@ def _shown(row: store.ShelfRow) -> Shown:
     assert row.title is not None
     assert row.url is not None
     return Shown(
-        row.item_id, row.kind, row.title, row.section or "", row.url, row.image, row.price_minor, row.currency,
+        row.place, row.kind, row.title, row.section or "", row.url, row.image, row.price_minor, row.currency,
         bool(row.in_stock),
     )  # fmt: skip

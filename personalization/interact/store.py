@@ -22,12 +22,14 @@ class BehaviourRow(msgspec.Struct, frozen=True):
 
 
 class ShelfRow(msgspec.Struct, frozen=True):
-    """A place of an item on a shelf (`near`: beside another item), or the item itself (`item`)."""
+    """A whole shelf, or one `item`, whose id is its `place`.
+
+    `line` is JSON: the ids of what stands there, first first; beside an item (`near`) with scores, nearest first.
+    """
 
     shelf: str
     place: str
-    item_id: str
-    score: float
+    line: str | None
     kind: str | None
     title: str | None
     section: str | None
@@ -45,8 +47,8 @@ def behaviour(pseudonyms: Sequence[Pseudonym], most: int) -> Query[BehaviourRow]
 
 def shelves(items: Sequence[str], k_people: int, most: int) -> Query[ShelfRow]:
     """Around `items`: their neighbours (their section, if none is known), what is popular with at least `k_people`
-    contributors, and the catalogue's head; at most `most` on each shelf, and only what is in stock now. A score orders
-    neighbours (higher is nearer) and is the number of the place elsewhere.
+    contributors, and the catalogue's head; at most `most` on each shelf, and only what is in stock now. Neighbours come
+    with scores (higher is nearer).
     """
     return Query(
         """
@@ -77,17 +79,22 @@ def shelves(items: Sequence[str], k_people: int, most: int) -> Query[ShelfRow]:
             select item_id from seed union select item_id from near union select item_id from mate
             union select item_id from popular union select item_id from head
         )
-        select 'near' as shelf, place, item_id, score, null as kind, null as title, null as section, null as url,
-            null as image, null::bigint as price_minor, null as currency, null::boolean as in_stock
-        from near
+        select 'near' as shelf, place,
+            json_agg(json_build_array(item_id, score) order by score desc, item_id)::text as line,
+            null as kind, null as title, null as section, null as url, null as image, null::bigint as price_minor,
+            null as currency, null::boolean as in_stock
+        from near group by place
         union all
-        select 'section', place, item_id, score, null, null, null, null, null, null, null, null from mate
+        select 'section', place, json_agg(item_id order by score)::text, null, null, null, null, null, null, null, null
+        from mate group by place
         union all
-        select 'popular', '', item_id, score, null, null, null, null, null, null, null, null from popular
+        select 'popular', '', json_agg(item_id order by score)::text, null, null, null, null, null, null, null, null
+        from popular having count(*) > 0
         union all
-        select 'head', '', item_id, score, null, null, null, null, null, null, null, null from head
+        select 'head', '', json_agg(item_id order by score)::text, null, null, null, null, null, null, null, null
+        from head having count(*) > 0
         union all
-        select 'item', '', i.item_id, 0, i.kind, i.title, i.section, i.url, i.image, i.price_minor, i.currency,
+        select 'item', i.item_id, null, i.kind, i.title, i.section, i.url, i.image, i.price_minor, i.currency,
             i.stock > 0
         from wanted join engine.item i using (item_id)
         """,

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 from litestar import Litestar, get
@@ -11,49 +10,36 @@ from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
 from ecrm_privacy.hall import Repeated, again
-from ecrm_privacy.routes import one_by_one
+from ecrm_privacy.web.given import made_plainly
+from ecrm_privacy.web.hallway import AnyRequest
 from tests.houses import logged
 
 
 def _made(word: str) -> Provide:
-    return Provide(lambda: word, sync_to_thread=False)
+    def provide(request: AnyRequest) -> str:
+        return f"{word} of {request.url.path}"
 
-
-def _of_word(word: NamedDependency[str]) -> str:
-    return f"of {word}"
+    return Provide(provide, sync_to_thread=False)
 
 
 @get("/")
-async def _said(word: NamedDependency[str], other: NamedDependency[str], later: NamedDependency[str]) -> dict[str, str]:
-    return {"word": word, "other": other, "later": later}
+async def _said(word: NamedDependency[str], other: NamedDependency[str]) -> dict[str, str]:
+    return {"word": word, "other": other}
 
 
-def _app() -> Litestar:
-    later = Provide(_of_word, sync_to_thread=False)
-    return Litestar([_said], dependencies={"word": _made("word"), "other": _made("other"), "later": later})
-
-
-def _batches(app: Litestar) -> list[list[str]]:
-    models: list[Any] = [
-        asked
+def test_handlers_get_what_they_asked_for_without_a_task() -> None:
+    """What a request brings along is made one by one, in an order that is always the same."""
+    app = made_plainly(Litestar([_said], dependencies={"word": _made("word"), "other": _made("other")}))
+    batches = [
+        [made.key for batch in asked.dependency_batches for made in batch]
         for route in app.routes
         if isinstance(route, HTTPRoute) and route.path == "/"
-        for method, (_, asked) in route.route_handler_map.items()
-        if method == "GET"
+        for _, asked in route.route_handler_map.values()
+        if asked.dependency_batches
     ]
-    return [sorted(made.key for made in batch) for asked in models for batch in asked.dependency_batches]
-
-
-def test_dependencies_are_made_one_by_one() -> None:
-    """No task is started to make what never waits, and what needs another comes after it."""
-    assert _batches(_app()) == [["other", "word"], ["later"]]
-    assert _batches(one_by_one(_app())) == [["other"], ["word"], ["later"]]
-
-
-def test_handlers_get_what_they_asked_for() -> None:
-    """What is made one by one is what was asked for."""
-    with TestClient(one_by_one(_app())) as client:
-        assert client.get("/").json() == {"word": "word", "other": "other", "later": "of word"}
+    assert batches == [["other", "word"]]
+    with TestClient(app) as client:
+        assert client.get("/").json() == {"word": "word of /", "other": "other of /"}
 
 
 def test_a_failing_job_is_logged_without_its_words() -> None:
