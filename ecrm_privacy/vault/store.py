@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from ecrm_privacy.sql import Effect, Query
-from ecrm_privacy.vault.blind_index import IndexKind, Spelled
+from ecrm_privacy.vault.blind_index import Spelled
 from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import Category, Pseudonym, Purpose, SubjectId
 
@@ -34,12 +34,6 @@ class RecordRow(msgspec.Struct, frozen=True):
     field: str
     version: int
     sealed: bytes
-
-
-class SubjectRow(msgspec.Struct, frozen=True):
-    """The subject behind a blind index."""
-
-    subject: UUID
 
 
 class PseudonymRow(msgspec.Struct, frozen=True):
@@ -152,15 +146,6 @@ def records_of(subject: SubjectId) -> Query[RecordRow]:
 
 
 # blind indexes ------------------------------------------------------------------------------------------------------
-
-
-def find_subject(kind: IndexKind, asked: bytes) -> Query[SubjectRow]:
-    """Return the subject of a blind index, if there is one; `asked` is up to three spellings, one after the other."""
-    return Query(
-        "select subject from ecrm.blind_index where kind = $1 and value = any(ecrm.spellings($2))",
-        (kind, asked),
-        SubjectRow,
-    )
 
 
 def insert_index(index: Spelled, subject: SubjectId) -> Effect:
@@ -360,22 +345,6 @@ def insert_uses(pseudonyms: Sequence[Pseudonym], purposes: Sequence[Purpose]) ->
         where p.pseudonym = any($1::uuid[])
         order by p.pseudonym, purpose
         on conflict do nothing
-        """,
-        (list(pseudonyms), list(purposes)),
-    )
-
-
-def delete_uses(pseudonyms: Sequence[Pseudonym], purposes: Sequence[Purpose]) -> Effect:
-    """Close these pseudonyms for these purposes; waits for events that are being stored under them."""
-    return Query(
-        """
-        with held as materialized (
-            select pseudonym, purpose from ecrm.pseudonym_use
-            where pseudonym = any($1::uuid[]) and purpose = any($2::text[])
-            order by pseudonym, purpose for update
-        )
-        delete from ecrm.pseudonym_use u using held
-        where u.pseudonym = held.pseudonym and u.purpose = held.purpose
         """,
         (list(pseudonyms), list(purposes)),
     )

@@ -87,8 +87,8 @@ class Meeting:
     async def names_of_account(self) -> set[Pseudonym]:
         """The names of all history whose keys the account holds now, open or not."""
         async with self.house.pools.house.acquire() as conn:
-            found = await vault.find_subject(IndexKind.CUSTOMER_NUMBER, self.index).first(conn)
-            rows = await vault.keys_of([SubjectId(found.subject)]).all(conn) if found else []
+            account = (await self.house.desk.standing(self.as_account, conn)).account
+            rows = await vault.keys_of([account.subject]).all(conn) if account else []
         opened = (
             keys.unwrap(self.house.keyring, SubjectId(row.subject), Category(row.category), row.version, row.wrapped)
             for row in rows
