@@ -9,7 +9,7 @@ import io
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +41,7 @@ from tests.conftest import ADMIN_PASSWORD, PASSWORDS, TEMPLATE, Cluster, Databas
 ORIGIN = "http://127.0.0.1:8000"
 SESSION, CHOICE = "ecrm", "ecrm_choice"
 NOTICE = "shop@1"
+HEARD_S_MOST = 30.0
 SITE_KEY = b"site-key-of-the-tests-32-bytes-ok"
 
 
@@ -82,14 +83,20 @@ class Browser:
 
     async def allowed(self) -> set[str]:
         """Return the rules that are allowed now; who is told to come again on a busy machine does."""
-        reply = await self.http.get("/v1/permissions")
-        for _ in range(20):
-            if reply.status_code != 503:
-                break
-            await asyncio.sleep(0.1)
-            reply = await self.http.get("/v1/permissions")
+        reply = await until_heard(lambda: self.http.get("/v1/permissions"))
         assert reply.status_code == 200, reply.text
         return {name_of(row) for row in reply.json()["permissions"] if row["allowed"]}
+
+
+async def until_heard(say: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Say it again while the answer is 503, as that answer asks for: the machine is busy, or a connection was cut.
+
+    A write needs the same Idempotency-Key each time.
+    """
+    async with asyncio.timeout(HEARD_S_MOST):
+        while (reply := await say()).status_code == 503:
+            await asyncio.sleep(0.05)
+    return reply
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -132,7 +139,7 @@ class Opened(msgspec.Struct, frozen=True):
 
     async def settle(self) -> None:
         """Wait until nothing is owed."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HEARD_S_MOST):
             while True:
                 await self.house.runner.drain()
                 async with self.house.pools.house.acquire() as conn:

@@ -3,7 +3,7 @@
 import asyncio
 import builtins
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +11,6 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
-from httpx import Response
 
 from ecrm_privacy import errors
 from ecrm_privacy.app import site_signals
@@ -25,7 +24,7 @@ from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import Regime, SubjectId
 from tests.conftest import Database
-from tests.houses import SESSION, Browser, Opened, idempotent, logged, open_for_test
+from tests.houses import HEARD_S_MOST, SESSION, Browser, Opened, idempotent, logged, open_for_test, until_heard
 from tests.unit.policy.policies import SHIPPED
 
 pytestmark = pytest.mark.anyio
@@ -133,17 +132,10 @@ async def away(admin: asyncpg.Connection, opened: Opened) -> AsyncIterator[None]
         await admin.execute(f'grant connect on database "{name}" to ecrm_house, ecrm_gate, ecrm_guest')
 
 
-async def until_heard(say: Callable[[], Awaitable[Response]]) -> Response:
-    """Say it again while the answer is 503, as that answer asks for: a connection may still be one of those cut."""
-    async with asyncio.timeout(10):
-        while (reply := await say()).status_code == 503:
-            await asyncio.sleep(0.05)
-    return reply
-
-
 async def known(opened: Opened) -> tuple[Browser, Caller]:
-    browser = opened.browser()
-    await browser.answer({"remember": "given", "personalize": "given"})
+    browser, key = opened.browser(), str(uuid4())
+    said = {"remember": "given", "personalize": "given"}
+    assert (await until_heard(lambda: browser.answer(said, key=key))).status_code == 201
     return browser, Caller(token_hash=hash_token(browser.cookies[SESSION]))
 
 
@@ -189,8 +181,9 @@ async def test_work_that_is_owed_outlives_an_outage(opened: Opened, admin: async
     browser, _ = await known(opened)
     async with away(admin, opened):
         await asyncio.sleep(0.6)
-    reply = await until_heard(lambda: browser.ask("erasure"))
-    async with asyncio.timeout(10):
+    key = str(uuid4())
+    reply = await until_heard(lambda: browser.ask("erasure", key))
+    async with asyncio.timeout(HEARD_S_MOST):
         while (await browser.http.get(f"/v1/rights-requests/{reply.json()['request_id']}")).json()[
             "status"
         ] != "fulfilled":

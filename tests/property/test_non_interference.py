@@ -4,9 +4,8 @@ import asyncio
 import re
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +14,29 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ecrm_privacy.app import site_signals
-from ecrm_privacy.consent.desk import Where
-from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.database.pools import GUEST
-from ecrm_privacy.verbs import importers
-from tests.conftest import CHECKOUT, Database
-from tests.houses import NOTICE, Browser, Opened, running
+from tests.conftest import Database
+from tests.houses import Browser, Opened, running
 from tests.lengths import examples
+from tests.property.lives import (
+    ASIDE,
+    DECIDING,
+    GIVEN,
+    ITEMS,
+    JSON,
+    PAGES,
+    REFUSED,
+    Life,
+    Page,
+    hush,
+    live,
+    open_shop,
+    permitted,
+)
 
-WHERE = Where("demo", "en", "eu")
-NOW = datetime.now(UTC).replace(second=0, microsecond=0)
-NEIGHBOURS = 12
-"""How many others there are: who contributes, and so makes what is popular and what goes with what."""
-AT_WORK = {"upkeep", "learn", "publish", "uses"}
-"""Tasks of the worker that would speak to the database in between, and hold nothing that a cancelled one would keep."""
-
-GIVEN, REFUSED = "given", "refused"
-DECIDING = ("remember", "personalize")
-ASIDE = ("offers", "advertise", "share", "measure", "model.contribute")
-"""Purposes that no slot asks for."""
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 """Each example takes its time; a failing one is small enough to be read."""
 PARTS = ("contact", "demographics", "purchases", "browsing", "aside")
-
-JSON, HTML = {"Accept": "application/json"}, {"Accept": "text/html"}
-OPENS = {"for-you": ("purchases", "browsing"), "greeting": ("contact",), "history": ("purchases",), "popular": ()}
-"""What each slot may be made of, at most."""
-
-
-class Life(msgspec.Struct, frozen=True):
-    """All that is known of somebody: fields, acts as (item, type, minutes ago), and answers to other purposes."""
-
-    contact: Mapping[str, str]
-    demographics: Mapping[str, str]
-    purchases: Sequence[tuple[str, str, int]]
-    browsing: Sequence[tuple[str, str, int]]
-    aside: Mapping[str, str]
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -64,38 +49,13 @@ class Pair(msgspec.Struct, frozen=True):
     has_account: bool
     before: bool
 
-
-class Page(msgspec.Struct, frozen=True):
-    """Something that can be asked for, and the slots on it. `framed` pages know whether somebody is signed in."""
-
-    path: str
-    headers: Mapping[str, str]
-    slots: tuple[str, ...]
-    framed: bool = False
-
-
-PAGES = (
-    *(Page(f"/v1/slots/{slot}", headers, (slot,)) for slot in OPENS for headers in (JSON, HTML)),
-    Page("/v1/slots?names=for-you,greeting,popular", JSON, ("for-you", "greeting", "popular")),
-    Page("/v1/slots?names=history,popular,for-you,greeting", JSON, tuple(OPENS)),
-    Page("/pages/yours", HTML, tuple(OPENS), framed=True),
-)
-
-
-def permitted(slots: Iterable[str], said: Mapping[str, str]) -> set[str]:
-    """Return the parts of a life that may show in these slots, by what was said; orders show under the contract."""
-    parts: set[str] = set()
-    for slot in slots:
-        if slot == "history":
-            parts.add("purchases")
-        elif said["personalize"] == GIVEN:
-            parts.update(part for part in OPENS[slot] if part != "browsing" or said["remember"] == GIVEN)
-    return parts
+    def number(self) -> str | None:
+        """Return a customer number that nobody has yet; None where they are known by their browser alone."""
+        return f"C-{uuid.uuid4()}" if self.has_account else None
 
 
 # drawing --------------------------------------------------------------------------------------------------------------
 
-ITEMS = [msgspec.json.decode(line) for line in (CHECKOUT / "examples/shop/items.ndjson").read_bytes().splitlines()]
 WORDS = st.text(st.characters(exclude_categories=("C", "Z")) | st.sampled_from(" <&'\""), min_size=1, max_size=40)
 LOOKS = st.sampled_from(["view", "click", "cart", "dismiss"])
 
@@ -124,55 +84,6 @@ def pairs(draw: st.DrawFn) -> Pair:
     said = {purpose: draw(st.sampled_from([GIVEN, REFUSED])) for purpose in DECIDING}
     other = msgspec.structs.replace(other, **agreed)
     return Pair(said, one, other, frozenset(differing), draw(st.booleans()), draw(st.booleans()))
-
-
-# living ---------------------------------------------------------------------------------------------------------------
-
-
-async def be(opened: Opened, pair: Pair, life: Life) -> Browser:
-    """Make somebody with this life, who at last said what the pair said; returns their browser."""
-    browser, number = opened.browser(), f"C-{uuid.uuid4()}"
-    last = {**pair.said, **life.aside}
-    if pair.has_account:
-        assert (await browser.sign_in(number)).status_code == 201
-    if pair.before:
-        assert (await browser.answer(dict.fromkeys(last, GIVEN))).status_code == 201
-    else:
-        assert (await browser.answer(last)).status_code == 201
-    if pair.has_account:
-        fields = {"contact": life.contact, "demographics": life.demographics}
-        profile = msgspec.convert({"customer_number": number, "fields": fields}, Profile)
-        (outcome,) = await opened.house.profiles.put([profile], site_signals(opened.house), WHERE)
-        assert isinstance(outcome, int)
-    acts = [
-        {"event_id": str(uuid.uuid4()), "type": kind, "item_id": item, "at": (NOW - timedelta(minutes=ago)).isoformat()}
-        for item, kind, ago in (*life.purchases, *life.browsing)
-    ]
-    if acts:
-        assert (await browser.http.post("/v1/events", json={"events": acts})).status_code == 202
-    if pair.before:
-        assert (await browser.answer(last)).status_code == 201
-    return browser
-
-
-async def open_shop(opened: Opened) -> None:
-    """Fill the shop: the demo's catalogue, and people who bought this with that."""
-    taken = importers(opened.house) | {each.kind: each for one in opened.hall.plugins for each in one.importers}
-    lines: dict[str, list[dict[str, Any]]] = {"items": ITEMS, "subjects": [], "answers": [], "events": []}
-    for n in range(NEIGHBOURS):
-        number = f"C-{n:06}"
-        lines["subjects"].append({"customer_number": number, "fields": {"contact": {"name": f"Neighbour {n}"}}})
-        given = [{"purpose": purpose, "answer": GIVEN} for purpose in ("remember", "model.contribute")]
-        lines["answers"].append({"customer_number": number, "notice": NOTICE, "answers": given, "at": NOW.isoformat()})
-        for item in ITEMS[n % 3 :: 1 + n % 4]:
-            bought = {"type": "purchase", "item_id": item["item_id"], "event_id": f"bought-{item['item_id']}"[:64]}
-            lines["events"].append({"customer_number": number, "at": NOW.isoformat(), **bought})
-    for kind, records in lines.items():
-        await taken[kind].store([msgspec.convert(line, taken[kind].record, strict=False) for line in records])
-    await opened.house.runner.stop()  # in its own time: a job that is cut off stays leased for minutes
-    for task in asyncio.all_tasks():
-        if task.get_name() in AT_WORK:
-            task.cancel()
 
 
 # looking --------------------------------------------------------------------------------------------------------------
@@ -276,10 +187,14 @@ def test_who_differs_in_what_is_not_permitted_is_not_told_apart(
     with running(database, tmp_path, **settings_of_service) as (runner, opened):
         listener = Listener()
         runner.run(open_shop(opened))
+        runner.run(hush(opened))
         runner.run(listener.attach(opened))
 
         async def check(pair: Pair) -> None:
-            one, other = await be(opened, pair, pair.one), await be(opened, pair, pair.other)
+            one, other = [
+                await live(opened, life, pair.said, number=pair.number(), yes_before=pair.before)
+                for life in (pair.one, pair.other)
+            ]
             await opened.settle()
             await opened.hall.plugins[0].learn(lambda _done, _total: None)
             for page in PAGES:
