@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 ATTEMPTS_MAX = 8
 """After so many failures somebody must look; the job is tried again all the same."""
 RETRY_S_MAX = 3600.0
-LEASE_S = 300.0
+LEASE_S, RENEW_S = 300.0, 100.0
+"""For how long a job is leased, and how often the lease is renewed: two renewals may fail."""
 IDLE_S = 0.25
 GRACE_S = 8.0
 """How long a job that runs may go on when the service stops."""
@@ -94,7 +95,7 @@ class Runner:
 
     async def _renew(self, job: store.JobRow, running: asyncio.Timeout) -> None:
         while True:
-            await asyncio.sleep(LEASE_S / 3)
+            await asyncio.sleep(RENEW_S)
             with suppress(Unavailable):  # the database may be back before the lease is over
                 async with self._acquire() as conn:
                     if not await store.renew(job, LEASE_S).run(conn):

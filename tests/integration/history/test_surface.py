@@ -14,7 +14,7 @@ from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.enact import activate
 from ecrm_privacy.ledger.receipt import verify_receipt
 from ecrm_privacy.vocabulary import Answer, NoticeVersion, Purpose
-from tests.houses import Browser, Opened, name_of
+from tests.houses import Browser, Opened, name_of, until_heard
 from tests.integration.history.conftest import KEYS, Clock
 from tests.unit.policy.policies import SHIPPED, bundle, tree
 
@@ -36,7 +36,8 @@ async def mine(browser: Browser, **asked: datetime) -> Any:
 
 async def of(opened: Opened, number: str, recipient: str = "", **asked: str) -> Any:
     headers = {"Authorization": f"Bearer {KEYS[recipient]}", "Ecrm-Subject": number}
-    return await opened.browser().http.get("/v1/subject/permissions", params=asked, headers=headers)
+    http = opened.browser().http
+    return await until_heard(lambda: http.get("/v1/subject/permissions", params=asked, headers=headers))
 
 
 def words(reply: Any) -> set[str]:
@@ -222,8 +223,9 @@ async def test_the_erased_and_the_unknown_look_alike_and_are_said(opened: Opened
 async def test_a_partner_learns_of_the_past_what_it_learns_of_the_present(opened: Opened, number: str) -> None:
     """Its own permissions and their entries; no proof, because a proof shows all that was said with it."""
     browser = opened.browser()
-    await browser.sign_in(number)
+    assert (await browser.sign_in(number)).status_code == 201
     reply = await browser.answer({"remember": "given", "share": "given", "share//tea-guild": "given"})
+    assert reply.status_code == 201, reply.text
     found = await of(opened, number, "tea-guild", at=datetime.now(UTC).isoformat())
     assert rows(found).keys() == rows(await of(opened, number, "tea-guild")).keys() == {"share//tea-guild"}
     assert rows(found)["share//tea-guild"]["decided_by"] == [reply.json()["leaf_index"]]

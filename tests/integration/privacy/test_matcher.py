@@ -54,7 +54,13 @@ async def admin(shop: Shop) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture(scope="module")
-def came(shop: Shop) -> dict[str, Pairs]:
+async def unmixed(admin: asyncpg.Connection) -> None:
+    """Nobody mixes for the next hour but a test: a worker would, a minute after it started, also between two dumps."""
+    await admin.execute("update ecrm.upkeep set begun = now()")
+
+
+@pytest.fixture(scope="module")
+def came(shop: Shop, unmixed: None) -> dict[str, Pairs]:
     """Fifty visitors who came one after another, each with the pseudonyms of what they looked at and bought."""
     before = {row["subject"] for row in shop.dump()["ecrm.subject_state"]}
     look_around(shop.group.demo(), VISITORS, [row["item_id"] for row in shop.imported["engine.item"]])

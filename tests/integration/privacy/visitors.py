@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -12,11 +12,13 @@ import jwt
 
 from tests import markers
 from tests.faults.group import DemoFile
-from tests.houses import NOTICE, idempotent, rule
+from tests.houses import HEARD_S_MOST, NOTICE, idempotent, rule
+
+PAUSE_S = 0.1
 
 
 class Visitor:
-    """One browser on the shop's real address."""
+    """One browser on the shop's real address; who is told to come again on a busy machine does."""
 
     def __init__(self, http: httpx.Client, demo: DemoFile) -> None:
         self.http = http
@@ -25,33 +27,41 @@ class Visitor:
     def answer(self, **said: str) -> httpx.Response:
         """Answer; the names of purposes are written with `_` in place of their point."""
         answers = [{**rule(name.replace("_", ".")), "answer": word} for name, word in said.items()]
-        body = {"notice": NOTICE, "answers": answers, "method": "save"}
-        return _ok(self.http.post("/v1/answers", json=body, headers=idempotent()), 201)
+        body, key = {"notice": NOTICE, "answers": answers, "method": "save"}, idempotent()
+        return _heard(lambda: self.http.post("/v1/answers", json=body, headers=key), 201)
 
     def sign_in(self, number: str) -> httpx.Response:
         """Become a customer."""
-        claims = {"sub": number, "iss": self._demo.issuer, "aud": self._demo.audience, "jti": str(uuid4())}
-        token = jwt.encode({**claims, "exp": int(time.time()) + 300}, self._demo.token_secret, "HS256")
-        return _ok(self.http.post("/v1/session", json={"token": token}), 201)
+        claims = {"sub": number, "iss": self._demo.issuer, "aud": self._demo.audience, "exp": int(time.time()) + 300}
+
+        def token() -> str:
+            return jwt.encode({**claims, "jti": str(uuid4())}, self._demo.token_secret, "HS256")
+
+        return _heard(lambda: self.http.post("/v1/session", json={"token": token()}), 201)
 
     def act(self, kind: str, *items: str) -> None:
         """Look at items, or buy them; what is not permitted fails."""
         events = [{"event_id": str(uuid4()), "type": kind, "item_id": item} for item in items]
-        assert _ok(self.http.post("/v1/events", json={"events": events}), 202).json()["stored"] == len(events)
+        told = _heard(lambda: self.http.post("/v1/events", json={"events": events}), 202).json()
+        assert told["stored"] == len(events), told
 
     def slot(self, name: str) -> dict[str, Any]:
         """Read a slot as data."""
-        found: dict[str, Any] = _ok(
-            self.http.get(f"/v1/slots/{name}", headers={"Accept": "application/json"}), 200
+        found: dict[str, Any] = _heard(
+            lambda: self.http.get(f"/v1/slots/{name}", headers={"Accept": "application/json"}), 200
         ).json()
         return found
 
     def ask(self, right: str) -> httpx.Response:
         """Make a rights request."""
-        return _ok(self.http.post("/v1/rights-requests", json={"right": right}, headers=idempotent()), 201)
+        key = idempotent()
+        return _heard(lambda: self.http.post("/v1/rights-requests", json={"right": right}, headers=key), 201)
 
 
-def _ok(reply: httpx.Response, status: int) -> httpx.Response:
+def _heard(say: Callable[[], httpx.Response], status: int) -> httpx.Response:
+    until = time.monotonic() + HEARD_S_MOST
+    while (reply := say()).status_code == 503 and time.monotonic() < until:
+        time.sleep(PAUSE_S)
     assert reply.status_code == status, (reply.request.url.path, reply.status_code, reply.text)
     return reply
 

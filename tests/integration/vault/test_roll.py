@@ -22,7 +22,7 @@ from ecrm_privacy.vault.epochs.epoch import EpochState
 from ecrm_privacy.vault.store import insert_key
 from ecrm_privacy.vocabulary import SubjectId
 from tests.conftest import Database
-from tests.houses import SESSION, ClusterKeyring, logged
+from tests.houses import SESSION, ClusterKeyring, logged, until_heard
 from tests.integration.vault.rolling import (
     CONTACT,
     epochs_of_keys,
@@ -53,7 +53,9 @@ async def test_a_rotation_moves_every_key_beside_whoever_is_served(database: Dat
             rotating = asyncio.create_task(roll_of(one).rotate(quiet))
             newcomers = 0
             while not rotating.done():
-                assert (await other.browser().answer({"remember": "given"})).status_code == 201
+                newcomer, key = other.browser(), str(uuid4())
+                heard = await until_heard(lambda who=newcomer, key=key: who.answer({"remember": "given"}, key=key))  # type: ignore[misc]
+                assert heard.status_code == 201, heard.text
                 assert {"remember", "personalize"} <= await visitor.allowed()
                 newcomers += 1
             done = await rotating
