@@ -73,7 +73,7 @@ def follow(
             continue
         looked_up = _looked_up(standing, category)
         now = uses(standing, after, category) & looked_up
-        was = _opened_once(standing, before, category) & looked_up if before and before.regime else frozenset()
+        was = _was(standing, before, category, now) & looked_up if before and before.regime else frozenset()
         if not opened.get(category):
             if now:
                 key, wrapped = keys.new(keyring, after.subject, category)
@@ -135,14 +135,24 @@ def _opening(
     ]
 
 
+def _was(standing: Standing, view: SubjectView, category: Category, now: frozenset[Purpose]) -> frozenset[Purpose]:
+    """Return the uses that may be open, and of those that are wanted `now` only what surely is.
+
+    What an earlier answer may have opened counts as open where it is to be closed: also a yes that ran out meanwhile,
+    or was overtaken. Where it is to be open it may have been closed since, when time had passed or a child was told of.
+    """
+    open_now = uses(standing, view, category)
+    return open_now | (_opened_once(standing, view, category) - now)
+
+
 def _opened_once(standing: Standing, view: SubjectView, category: Category) -> frozenset[Purpose]:
-    """Return every use that an earlier answer may have opened: also a yes that ran out meanwhile, or was overtaken."""
+    """Return every use that an answer opened, whatever became of it."""
     covering = {name for name, purpose in standing.bundle.purposes.items() if category in purpose.categories}
     covering.add(standing.bundle.categories[category].kept_under)
     said = {
         rule.purpose for rule, row in view.statuses.items() if rule == purpose_rule(rule.purpose) and row.status in YES
     }
-    return uses(standing, view, category) | frozenset(covering & said)
+    return frozenset(covering & said)
 
 
 def _looked_up(standing: Standing, category: Category) -> frozenset[Purpose]:

@@ -411,6 +411,7 @@ def _state(before: SubjectView | None, after: SubjectView | None) -> StateChange
         return None
     made = StateChange(
         regime=after.regime if before is None or before.regime != after.regime else None,
+        adult_from=after.adult_from if before is None or before.adult_from != after.adult_from else None,
         gpc=after.gpc if before is None or before.gpc != after.gpc else None,
     )
     return None if made == StateChange() else made

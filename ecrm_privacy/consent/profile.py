@@ -3,6 +3,7 @@
 A category is stored only while the purpose under which it is kept is allowed; other fields are dropped and counted. An
 address that is on the suppression list brings an objection with it, to every purpose that contacts people: in the entry
 that makes a new subject known, or in one before the address is stored. The person's own later yes lifts it.
+A day of birth brings with it, in the same way, from when on a yes of their own counts.
 
 A write is a key: who changes a field of a category seals all of that category's fields under a new key, which takes
 the place of the one before. Of a category only what was written last opens; an older value that is put back does not.
@@ -15,7 +16,7 @@ from uuid import uuid4
 import msgspec
 import structlog
 
-from ecrm_privacy.consent import store
+from ecrm_privacy.consent import age, store
 from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, changes
 from ecrm_privacy.consent.desk import ATTEMPTS_MAX, ConsentDesk, Where
 from ecrm_privacy.consent.standing import Standing, SubjectView, purpose_rule, uses
@@ -66,12 +67,12 @@ class Profiles:
         outcomes: list[int | Failure] = [0] * len(profiles)
         waiting: list[tuple[int, Entry]] = []
         for n, (profile, standing, since) in enumerate(zip(profiles, standings, suppressed, strict=True)):
-            if standing.account is None:
-                entry, outcomes[n] = self._introduce(profile, standing, signals, where, since)
-                waiting.append((n, entry))
-                continue
             try:
-                await self._object(profile, standing, where, since)
+                if standing.account is None:
+                    entry, outcomes[n] = self._introduce(profile, standing, signals, where, since)
+                    waiting.append((n, entry))
+                    continue
+                await self._note(profile, standing, where, since)
             except Failure as failure:
                 outcomes[n] = failure
             else:
@@ -92,16 +93,21 @@ class Profiles:
         since = {row.value: row.since for row in rows}
         return [max((since[value] for value in values if value in since), default=None) for values in told]
 
-    async def _object(self, profile: Profile, standing: Standing, where: Where, since: date | None) -> None:
-        """Record for somebody known that an address which comes now is not to be contacted. Raises Unavailable."""
+    async def _note(self, profile: Profile, standing: Standing, where: Where, since: date | None) -> None:
+        """Record of somebody known what comes with a field: an address that is not to be contacted, another age.
+
+        Raises Malformed, Unavailable.
+        """
         for _ in range(ATTEMPTS_MAX):
-            view = standing.account
-            made = _objections(standing, view, where, since) if view else ()
-            if view is None or not made:
+            if (view := standing.account) is None:
+                return
+            made = _objections(standing, view, where, since)
+            after = _aged(standing, apply(view, made), profile, where)
+            if not made and after.adult_from == view.adult_from:
                 return
             entry, _ = self._desk.entry(
-                standing, view, apply(view, made), made, kind=EventKind.IMPORT, method=ExpressionMethod.IMPORT,
-                notice=_shown(standing, where), where=where, evidence=NEVER,
+                standing, view, after, made, kind=EventKind.IMPORT, method=ExpressionMethod.IMPORT,
+                notice=_shown(standing, where), where=where, evidence=NEVER if made else "",
             )  # fmt: skip
             outcome = (await self._desk.append([entry]))[0]
             if isinstance(outcome, int):
@@ -136,10 +142,10 @@ class Profiles:
     def _introduce(
         self, profile: Profile, standing: Standing, signals: Signals, where: Where, since: date | None
     ) -> tuple[Entry, int]:
-        """Return the entry that makes a new subject known, and how many fields were dropped."""
+        """Return the entry that makes a new subject known, and how many fields were dropped. Raises Malformed."""
         view = SubjectView(SubjectId(uuid4()), regime=signals.regime)
         made = _objections(standing, view, where, since)
-        view = apply(view, made)
+        view = _aged(standing, apply(view, made), profile, where)
         kept, dropped = _kept(standing, view, profile.fields)
         number = self._indexes.spelled(IndexKind.CUSTOMER_NUMBER, profile.customer_number)
         effects = [vault.claim_index(number, view.subject)]
@@ -185,6 +191,12 @@ class Profiles:
             for field, value in fields.items()
             if (kind := INDEXED.get((category, field))) is not None
         ]
+
+
+def _aged(standing: Standing, view: SubjectView, profile: Profile, where: Where) -> SubjectView:
+    """Return a subject with the age that a profile gives them. Raises Malformed."""
+    day = age.adult_from(standing.bundle, profile.fields, where.jurisdiction, standing.today, view.adult_from)
+    return view if day is None else msgspec.structs.replace(view, adult_from=day)
 
 
 def _under_a_law(view: SubjectView, signals: Signals) -> SubjectView:

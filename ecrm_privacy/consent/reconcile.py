@@ -1,8 +1,8 @@
 """What time and policy change: uses of pseudonyms are compared with what is permitted now, and made to agree.
 
-An answer closes and opens in its own transaction. A yes that runs out, and a policy put in force, change what is
-permitted without an answer: pages know at once, because they ask the gate; the register that batch work reads follows
-by this job. It closes first, is resumable, and may run at any time and twice.
+An answer closes and opens in its own transaction. A yes that runs out, a child that comes of age, and a policy put in
+force change what is permitted without an answer: pages know at once, because they ask the gate; the register that batch
+work reads follows by this job. It closes first, is resumable, and may run at any time and twice.
 """
 
 from uuid import UUID
@@ -25,7 +25,7 @@ class Reconciler:
         self._desk = desk
 
     async def lapsed(self) -> int:
-        """Look at everybody of whom a yes ran out lately; returns for how many something changed."""
+        """Look at everybody whose yes ran out lately, or who came of age; returns for how many something changed."""
         async with self._desk.acquire() as conn:
             rows = await store.lapsed(LAPSED_DAYS).all(conn)
         return sum([await self._one(row.subject) for row in rows])

@@ -123,10 +123,12 @@ def subjects_after(after: UUID, most: int) -> Query[SubjectRow]:
 
 
 def lapsed(days: int) -> Query[SubjectRow]:
-    """List subjects of whom a yes ran out within the last `days` days."""
+    """List subjects of whom a yes ran out, or who came of age, within the last `days` days."""
     return Query(
-        "select distinct subject from ecrm.consent_status where status in ('given', 'renewed')"
-        " and until <= current_date and until > current_date - $1::int order by subject",
+        "select subject from ecrm.consent_status where status in ('given', 'renewed')"
+        " and until <= current_date and until > current_date - $1::int"
+        " union select subject from ecrm.subject_state where adult_from <= current_date"
+        " and adult_from > current_date - $1::int order by subject",
         (days,),
         SubjectRow,
     )

@@ -141,7 +141,8 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CategoryDocument(Document, frozen=True, kw_only=True):
     """A kind of personal data with a key of its own. It is there because of `kept_under`; when that closes, so does it.
 
-    `behavioural` data is stored under pseudonyms; `special` marks the categories of GDPR 9.
+    `behavioural` data is stored under pseudonyms; `special` marks the categories of GDPR 9; `birth_field` is the field
+    that has the day of birth, by which the yes of a child does not count.
     """
 
     kept_under: Purpose
@@ -150,6 +151,7 @@ class CategoryDocument(Document, frozen=True, kw_only=True):
     texts: dict[Locale, Described]
     behavioural: bool = False
     special: bool = False
+    birth_field: str = ""
 
 
 class RecipientDocument(Document, frozen=True, kw_only=True):

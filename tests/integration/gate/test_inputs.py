@@ -1,14 +1,19 @@
 """What the gate takes in beside an answer: each holds with the very next request, and ends with the next one."""
 
-from collections.abc import AsyncIterator
-from datetime import date
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from ecrm_privacy.app import site_signals
+from ecrm_privacy.consent.access import wanted
 from ecrm_privacy.consent.desk import hash_token
+from ecrm_privacy.consent.reconcile import Reconciler
+from ecrm_privacy.consent.store import add_api_key
 from ecrm_privacy.enact import activate
 from ecrm_privacy.gate.types import Caller
 from tests.houses import SESSION, Browser, Opened
@@ -102,6 +107,100 @@ async def test_a_childs_yes(opened: Opened, customer: Browser) -> None:
     assert not await opens(opened, customer)
     await change(opened, customer, "adult_from", today)
     assert (await said(customer))[SLOT] == "consent" and await opens(opened, customer)
+
+
+@pytest.fixture(scope="module")
+async def shop(opened: Opened) -> dict[str, str]:
+    """The header of a server that may tell what the shop knows."""
+    async with opened.as_admin() as admin:
+        await add_api_key(sha256(b"a-key-of-the-shop").digest(), "shop", ("subjects:write",), 60_000).run(admin)
+    return {"Authorization": "Bearer a-key-of-the-shop"}
+
+
+async def tell(opened: Opened, shop: Mapping[str, str], number: str, born: str) -> httpx.Response:
+    """Tell the day of birth of a customer, as a shop's server does."""
+    body = {"fields": {"demographics": {"birth_date": born}}}
+    return await opened.browser().http.put("/v1/subject", json=body, headers={**shop, "Ecrm-Subject": number})
+
+
+def years_ago(years: int, days: int = 0) -> date:
+    """Return the day of birth of somebody who is so many years old in so many days, in UTC as the database is."""
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    return day.replace(year=day.year - years, day=min(day.day, 28))
+
+
+async def purposes_of(opened: Opened, browser: Browser) -> set[str]:
+    """Return what the person's histories are registered for, which batch work reads."""
+    standing = await opened.house.desk.standing(Caller(token_hash=hash_token(browser.cookies[SESSION])))
+    assert standing.account is not None
+    now = wanted(opened.house.keyring, standing, standing.account)
+    async with opened.as_admin() as admin:
+        names = [name for held, _ in now.values() for name in held]
+        rows = await admin.fetch("select purpose from ecrm.pseudonym_use where pseudonym = any($1)", names)
+    return {row["purpose"] for row in rows}
+
+
+async def test_a_day_of_birth(opened: Opened, shop: Mapping[str, str], customer: Browser, number: str) -> None:
+    """Who is told to be below the age of the site's law (16) is a child from the next request on, until that day."""
+    assert "remember" in await purposes_of(opened, customer)
+    born = years_ago(15)
+    assert (await tell(opened, shop, number, born.isoformat())).status_code == 200
+    assert await said(customer) == {SLOT: "under_age", OBJECTABLE: "legitimate_interest", "order": "required"}
+    assert not await opens(opened, customer) and "remember" not in await purposes_of(opened, customer)
+    noted = "select adult_from from ecrm.subject_state where adult_from is not null"
+    async with opened.as_admin() as admin:
+        assert await admin.fetchval(noted) == born.replace(year=born.year + 16)
+        entries = await admin.fetchval("select tree_size from ecrm.ledger_head")
+        assert (await tell(opened, shop, number, born.isoformat())).status_code == 200
+        assert await admin.fetchval("select tree_size from ecrm.ledger_head") == entries, "nothing new was told"
+    assert (await tell(opened, shop, number, years_ago(30).isoformat())).status_code == 200, "it was a mistake"
+    assert (await said(customer))[SLOT] == "consent" and await opens(opened, customer)
+    assert "remember" in await purposes_of(opened, customer)
+
+
+async def test_a_yes_that_ran_out_and_was_noticed_is_renewed(opened: Opened, customer: Browser) -> None:
+    """The register follows both: behaviour is kept again from the renewed yes on."""
+    async with opened.as_admin() as admin:
+        today: date = await admin.fetchval("select current_date")
+    await change(opened, customer, "until", today)
+    await Reconciler(opened.house.desk).lapsed()
+    assert "remember" not in await purposes_of(opened, customer)
+    await customer.answer({SLOT: "given", "remember": "given"})
+    assert "remember" in await purposes_of(opened, customer)
+
+
+async def test_who_comes_of_age_is_heard_without_doing_anything(
+    opened: Opened, shop: Mapping[str, str], customer: Browser, number: str
+) -> None:
+    """On the day itself pages know, and within the hour so does the register that batch work reads."""
+    assert (await tell(opened, shop, number, years_ago(15).isoformat())).status_code == 200
+    async with opened.as_admin() as admin:
+        today: date = await admin.fetchval("select current_date")
+    await change(opened, customer, "adult_from", today)
+    assert await opens(opened, customer) and "remember" not in await purposes_of(opened, customer)
+    await Reconciler(opened.house.desk).lapsed()
+    assert "remember" in await purposes_of(opened, customer)
+
+
+async def test_nothing_is_noted_of_adults(opened: Opened, shop: Mapping[str, str], number: str) -> None:
+    """Neither of somebody new, nor of somebody known; a child who is new is noted at once."""
+    async with opened.as_admin() as admin:
+        noted = "select count(*) from ecrm.subject_state where adult_from is not null"
+        before = await admin.fetchval(noted)
+        for _ in range(2):
+            assert (await tell(opened, shop, number, years_ago(16).isoformat())).status_code == 200
+        assert await admin.fetchval(noted) == before
+        assert (await tell(opened, shop, f"{number}-child", years_ago(10).isoformat())).status_code == 200
+        assert await admin.fetchval(noted) == before + 1
+
+
+@pytest.mark.parametrize("born", ["", "12.5.2012", "2012-13-01", "9999-01-01"])
+async def test_a_day_that_is_none(opened: Opened, shop: Mapping[str, str], number: str, born: str) -> None:
+    """A 400 that says which field and not what was in it; nothing is stored."""
+    refused = await tell(opened, shop, number, born)
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/malformed")
+    assert "demographics.birth_date" in refused.text and (not born or born not in refused.text)
+    assert (await opened.house.desk.standing(Caller(customer_number=number))).account is None
 
 
 async def test_a_notice_that_changed_materially(opened: Opened, customer: Browser) -> None:
