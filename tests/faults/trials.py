@@ -1,9 +1,10 @@
 """The next request knows, a hundred thousand times: four workers, many people at once, none shown what was withdrawn.
 
-Everybody is signed in as a customer, takes *personalize* back and gives it again. As soon as the answer is acknowledged
-four requests ask for personal slots, each over a connection of its own, so that whichever worker took the answer the
-others are asked too. One more connection of theirs asks all the time, so that whatever a worker remembers, or shares
-with a request that came earlier, is of the moment before the answer.
+Everybody is signed in as a customer, takes *personalize* back and gives it again. Each has connections to every worker:
+whose they are is looked up in the system, not left to chance. As soon as a withdrawal is acknowledged, by one worker,
+each of the four is asked for both personal slots, by eight requests over eight connections: eight trials. While it is
+under way one more connection to each worker asks in turn, without a pause, so that whatever a worker remembers, or
+shares with a request that came earlier, is of the moment before the answer. After a yes each worker is asked once.
 
 `python -m tests.faults.trials --trials 100000` is the long run.
 """
@@ -14,17 +15,23 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from uuid import uuid4
 
 import jwt
 import msgspec
+import uvloop
 
 from tests.faults.group import DemoFile, Group
 
 WORKERS, PEOPLE = 4, 24
-SLOTS = ("greeting", "for-you", "greeting", "for-you")
+SLOTS = ("greeting", "for-you")
+WAYS = len(SLOTS) + 1
+"""Connections of each person to each worker: one for each slot, and one that is restless."""
+OPENED_AT_ONCE, OPENINGS_MOST = 32, 40
+HEALTH = "GET /health/live HTTP/1.1"
 NOTICE, PURPOSE = "shop@1", "personalize"
 SHOWN = {"given": b'"personal":true', "withdrawn": b'"personal":false'}
 
@@ -33,8 +40,15 @@ class Trials(msgspec.Struct):
     """What came of a run: requests after a withdrawal and after a yes, and those that did not obey."""
 
     after_no: int = 0
+    elsewhere: int = 0
+    """So many of them were asked of another worker than the one that took the withdrawal."""
     after_yes: int = 0
+    earlier: int = 0
+    """Requests that came before a withdrawal was acknowledged, and were still shown."""
     missed: int = 0
+    """Shown after a withdrawal: never."""
+    shut: int = 0
+    """Not shown after a yes: a gate that does not answer in time grants nothing."""
     otherwise: int = 0
     """Answered with anything but 200 or 201: no trial."""
     took_s: float = 0.0
@@ -43,27 +57,46 @@ class Trials(msgspec.Struct):
 
     def text(self) -> str:
         """Say it in a line."""
+        busy = ", ".join(f"{each:.1f} s" for each in self.busy_s)
         return (
-            f"{self.after_no:,} requests after a withdrawal and {self.after_yes:,} after a yes, {self.missed} missed,"
-            f" {self.otherwise} answered otherwise, in {self.took_s:.0f} s; processor time of the workers:"
-            f" {', '.join(f'{busy:.1f} s' for busy in self.busy_s)}"
+            f"{self.after_no:,} requests after a withdrawal, {self.elsewhere:,} of them at another worker than took it:"
+            f" {self.missed} missed; {self.after_yes:,} after a yes: {self.shut} found the gate shut;"
+            f" {self.earlier:,} shown while a withdrawal was under way; {self.otherwise} answered otherwise;"
+            f" in {self.took_s:.0f} s; processor time of the workers: {busy}"
         )
 
 
 class Connection:
-    """One keep-alive connection, with one request at a time."""
+    """One keep-alive connection, with one request at a time; to one `worker`, if it is said which."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, group: Group, worker: int | None = None) -> None:
+        self._group = group
+        self.worker = worker
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, head: str, body: bytes = b"") -> tuple[int, bytes, bytes]:
         """Send a request and return status, head and body of its answer; status 0 when there was none."""
         if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+            await self._open()
+        return await self._ask(head, body)
+
+    async def _open(self) -> None:
+        """Open it; again until it is to the right worker, because the system chooses who takes it."""
+        for _ in range(OPENINGS_MOST):
+            self._streams = await asyncio.open_connection("127.0.0.1", self._group.port)
+            if self.worker is None:
+                return
+            await self._ask(HEALTH)
+            if self.taken_by(takers(self._group)) == self.worker:
+                return
+            self.close()
+        raise AssertionError(f"worker {self.worker} takes no connection")
+
+    async def _ask(self, head: str, body: bytes = b"") -> tuple[int, bytes, bytes]:
+        assert self._streams is not None
         reader, writer = self._streams
         length = f"Content-Length: {len(body)}\r\n" if body else ""
-        writer.write(f"{head}\r\nHost: 127.0.0.1:{self._port}\r\n{length}\r\n".encode() + body)
+        writer.write(f"{head}\r\nHost: 127.0.0.1:{self._group.port}\r\n{length}\r\n".encode() + body)
         try:
             came = await reader.readuntil(b"\r\n\r\n")
             lower = came.lower()
@@ -74,6 +107,10 @@ class Connection:
             self.close()
             return 0, b"", b""
 
+    def taken_by(self, takers: dict[int, int]) -> int | None:
+        """Return the worker at the other end, once it answered."""
+        return None if self._streams is None else takers.get(self._streams[1].get_extra_info("sockname")[1])
+
     def close(self) -> None:
         """Hang up; the next request begins anew."""
         if self._streams is not None:
@@ -81,53 +118,104 @@ class Connection:
             self._streams = None
 
 
-class Person:
-    """A customer who cannot make up their mind."""
+def takers(group: Group) -> dict[int, int]:
+    """Return which worker holds the other end of a connection, by the port of this end (Linux: proc(5))."""
+    held = {_link(file): worker for worker in group.workers() for file in Path(f"/proc/{worker}/fd").iterdir()}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ends = [(row[1].rpartition(":")[2], row[2].rpartition(":")[2], held.get(f"socket:[{row[9]}]")) for row in rows]
+    return {int(there, 16): worker for here, there, worker in ends if worker and int(here, 16) == group.port}
 
-    def __init__(self, group: Group, demo: DemoFile, number: str) -> None:
-        self._base, self._demo, self._number = group.base, demo, number
-        self._speaks = Connection(group.port)
-        self._asks = [Connection(group.port) for _ in SLOTS]
-        self._restless = Connection(group.port)
+
+def _link(file: Path) -> str:
+    try:
+        return str(file.readlink())
+    except OSError:  # closed meanwhile
+        return ""
+
+
+async def reach(group: Group, each: int) -> dict[int, list[Connection]]:
+    """Return `each` connections to every worker; opens more until the system has let every worker take as many."""
+    found: dict[int, list[Connection]] = {worker: [] for worker in group.workers()}
+    for _ in range(OPENINGS_MOST):
+        opened = [Connection(group) for _ in range(OPENED_AT_ONCE)]
+        await asyncio.gather(*(connection.ask(HEALTH) for connection in opened))
+        taken_by = takers(group)
+        for connection in opened:
+            connection.worker = connection.taken_by(taken_by)
+            mine = found.get(connection.worker or 0, [])
+            if connection.worker is None or len(mine) == each:
+                connection.close()
+            else:
+                mine.append(connection)
+        if all(len(mine) == each for mine in found.values()):
+            return found
+    raise AssertionError(f"some workers take hardly any connection: {[len(mine) for mine in found.values()]}")
+
+
+class Person:
+    """A customer who cannot make up their mind. `ways` are three connections to each worker, beside that to speak."""
+
+    def __init__(
+        self, demo: DemoFile, base: str, number: str, speaks: Connection, ways: Sequence[Sequence[Connection]]
+    ) -> None:
+        self._demo, self._base, self._number, self._speaks = demo, base, number, speaks
+        self._asks = [(way, slot) for mine in ways for way, slot in zip(mine, SLOTS, strict=False)]
+        self._restless = [mine[len(SLOTS)] for mine in ways]
         self._cookie = ""
 
     async def sign_in(self) -> None:
-        """Get a session."""
+        """Get a session, and permit what is taken back later."""
         claims = {"sub": self._number, "aud": self._demo.audience, "iss": self._demo.issuer, "jti": str(uuid4())}
         token = jwt.encode(claims | {"exp": int(time.time()) + 300}, self._demo.token_secret.encode(), "HS256")
         status, head, _ = await self._post("/v1/session", {"token": token}, "")
         assert status in {200, 201, 204}, status
         at = head.find(b"ecrm=")
         self._cookie = head[at : head.find(b";", at)].decode()
+        assert await self._say("given")
 
     async def live(self, trials: Trials, wanted: int) -> None:
         """Say no and yes in turn until there are as many trials as `wanted`."""
-        answer, restless = "withdrawn", asyncio.create_task(self._ask_all_the_time())
         while trials.after_no < wanted:
-            if await self._say(answer):
-                came = await asyncio.gather(*(self._obeys(each, slot, answer) for each, slot in self._pairs()))
-                told = Counter(came)
-                trials.after_no += answer == "withdrawn" and told[True] + told[False]
-                trials.after_yes += answer == "given" and told[True] + told[False]
-                trials.missed += told[False]
-                trials.otherwise += told[None]
-                answer = "given" if answer == "withdrawn" else "withdrawn"
-            else:
+            answered = asyncio.Event()
+            restless = asyncio.create_task(self._ask_until(answered, trials))
+            taken = await self._say("withdrawn")
+            answered.set()
+            if taken:
+                await self._look_after_a_no(trials)
+            trials.otherwise += not taken
+            await restless
+            while not await self._say("given"):
                 trials.otherwise += 1
-        restless.cancel()
-
-    async def _ask_all_the_time(self) -> None:
-        while True:
-            for slot in SLOTS:
-                await self._obeys(self._restless, slot, "given")
+            await self._look_after_a_yes(trials)
 
     def close(self) -> None:
         """Hang up."""
-        for each in (self._speaks, self._restless, *self._asks):
+        for each in (self._speaks, *self._restless, *(way for way, _ in self._asks)):
             each.close()
 
-    def _pairs(self) -> list[tuple[Connection, str]]:
-        return list(zip(self._asks, SLOTS, strict=True))
+    async def _look_after_a_no(self, trials: Trials) -> None:
+        """Ask every worker for every slot at once."""
+        came = await asyncio.gather(*(self._obeys(way, slot, "withdrawn") for way, slot in self._asks))
+        told = [(way.worker, obeys) for (way, _), obeys in zip(self._asks, came, strict=True) if obeys is not None]
+        trials.after_no += len(told)
+        trials.elsewhere += sum(worker != self._speaks.worker for worker, _ in told)
+        trials.missed += came.count(False)
+        trials.otherwise += came.count(None)
+
+    async def _look_after_a_yes(self, trials: Trials) -> None:
+        """Ask every worker for one slot at once, half of them for the other."""
+        asks = [ask for place, ask in enumerate(self._asks) if place % 4 in {0, 3}]
+        came = await asyncio.gather(*(self._obeys(way, slot, "given") for way, slot in asks))
+        trials.after_yes += len(came) - came.count(None)
+        trials.shut += came.count(False)
+        trials.otherwise += came.count(None)
+
+    async def _ask_until(self, answered: asyncio.Event, trials: Trials) -> None:
+        """Ask one worker after the other without a pause; the last request is under way when the answer comes."""
+        asks = cycle([(way, slot) for slot in SLOTS for way in self._restless])
+        while not answered.is_set():
+            way, slot = next(asks)
+            trials.earlier += bool(await self._obeys(way, slot, "given"))
 
     async def _say(self, answer: str) -> bool:
         said = {"notice": NOTICE, "answers": [{"purpose": PURPOSE, "answer": answer}], "method": "save"}
@@ -149,19 +237,25 @@ def run(data_dir: Path, wanted: int) -> Trials:
         workers = group.workers()
         assert len(workers) == WORKERS, workers
         began, busy = time.monotonic(), [_busy_s(worker) for worker in workers]
-        trials = asyncio.run(_run(group, wanted))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            trials = runner.run(_run(group, wanted))
         trials.took_s = time.monotonic() - began
         trials.busy_s = tuple(_busy_s(each) - was for each, was in zip(workers, busy, strict=True))
     return trials
 
 
 async def _run(group: Group, wanted: int) -> Trials:
-    demo, trials = group.demo(), Trials()
-    people = [Person(group, demo, customer["customer_number"]) for customer in demo.customers[:PEOPLE]]
+    demo, trials, workers = group.demo(), Trials(), group.workers()
+    ways = await reach(group, WAYS * PEOPLE + PEOPLE // WORKERS)
+    people = [
+        Person(
+            demo, group.base, customer["customer_number"], ways[workers[number % WORKERS]].pop(),
+            [[ways[worker].pop() for _ in range(WAYS)] for worker in workers],
+        )
+        for number, customer in enumerate(demo.customers[:PEOPLE])
+    ]  # fmt: skip
     try:
-        for person in people:
-            await person.sign_in()
-            assert await person._say("given")
+        await asyncio.gather(*(person.sign_in() for person in people))
         await asyncio.gather(*(person.live(trials, wanted) for person in people))
     finally:
         for person in people:
