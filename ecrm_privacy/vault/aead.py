@@ -73,11 +73,12 @@ def open_sealed(cipher: AESGCM, header: bytes, sealed: bytes, associated_data: b
 
     Raises Tampered when the header is another one, or any byte of it or of `associated_data` is not what was sealed.
     """
-    start = len(header) + NONCE_BYTES
-    if len(sealed) < start + TAG_BYTES or not sealed.startswith(header):
+    nonce_at = len(header)
+    start = nonce_at + NONCE_BYTES
+    if sealed[:nonce_at] != header or len(sealed) < start + TAG_BYTES:
         raise Tampered("sealed bytes are truncated or of another format")
     try:
-        return cipher.decrypt(sealed[len(header) : start], sealed[start:], associated_data)
+        return cipher.decrypt(sealed[nonce_at:start], sealed[start:], associated_data)
     except InvalidTag:
         raise Tampered("sealed bytes do not check") from None
 

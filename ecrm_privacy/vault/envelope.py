@@ -16,12 +16,16 @@ OVERHEAD_BYTES = 34
 
 def seal(key: SubjectKey, field: str, plaintext: bytes) -> bytes:
     """Seal the value of one field for the key's subject and category."""
-    return aead.seal(key.dek.cipher(), _header(key), plaintext, _place(key, field))
+    cipher, header, place = key.shared
+    name = field.encode()
+    return aead.seal(cipher, header, plaintext, place + len(name).to_bytes() + name)
 
 
 def open_(key: SubjectKey, field: str, sealed: bytes) -> bytes:
     """Open the value of one field. Raises Tampered when it was not sealed under exactly this key for this field."""
-    return aead.open_sealed(key.dek.cipher(), _header(key), sealed, _place(key, field))
+    cipher, header, place = key.shared
+    name = field.encode()
+    return aead.open_sealed(cipher, header, sealed, place + len(name).to_bytes() + name)
 
 
 def reseal(old: SubjectKey, new: SubjectKey, field: str, sealed: bytes) -> bytes:
@@ -35,13 +39,3 @@ def key_version(sealed: bytes) -> int:
         raise Tampered("sealed bytes are truncated or of another format")
     version: int = struct.unpack_from(">I", sealed, 2)[0]
     return version
-
-
-def _header(key: SubjectKey) -> bytes:
-    return struct.pack(">BBI", 1, aead.AES_256_GCM, key.version)
-
-
-def _place(key: SubjectKey, field: str) -> bytes:
-    category, name = key.category.encode(), field.encode()
-    lengths = struct.pack(">IB", key.version, len(category))
-    return b"rec1" + key.subject.bytes + lengths + category + bytes((len(name),)) + name

@@ -4,24 +4,37 @@ The wrap is bound to its owner: moving a wrapped key to another subject, categor
 Associated data: `"dek1" | subject 16 | length u8, category | version u32 | epoch u32` (the keyring adds the epoch).
 """
 
-import struct
 from collections.abc import Callable
+from functools import cached_property
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ecrm_privacy.vault import aead
 from ecrm_privacy.vault.aead import Secret
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vocabulary import Category, SubjectId
 
+_RECORD = bytes((1, aead.AES_256_GCM))
 
-class SubjectKey(msgspec.Struct, frozen=True):
+
+class SubjectKey(msgspec.Struct, frozen=True, dict=True):
     """The unwrapped key of one subject and category. Never kept from one event-loop turn to the next."""
 
     subject: SubjectId
     category: Category
     version: int
     dek: Secret
+
+    @cached_property
+    def shared(self) -> tuple[AESGCM, bytes, bytes]:
+        """What all records under this key share (envelope): cipher, header, and how their associated data begins.
+
+        Made with the first of them, and gone with the key.
+        """
+        version, category = self.version.to_bytes(4, "big"), self.category.encode()
+        place = b"rec1" + self.subject.bytes + version + len(category).to_bytes() + category
+        return self.dek.cipher(), _RECORD + version, place
 
 
 def new(keyring: Keyring, subject: SubjectId, category: Category, version: int = 1) -> tuple[SubjectKey, bytes]:
@@ -58,4 +71,4 @@ def _wrap(keyring: Keyring, key: SubjectKey) -> bytes:
 
 def _owner(subject: SubjectId, category: Category, version: int) -> bytes:
     name = category.encode()
-    return b"dek1" + subject.bytes + bytes((len(name),)) + name + struct.pack(">I", version)
+    return b"dek1" + subject.bytes + len(name).to_bytes() + name + version.to_bytes(4, "big")

@@ -168,3 +168,19 @@ def test_equal_bodies_of_two_callers_have_different_macs() -> None:
     assert one.body_mac(b"{}") != two.body_mac(b"{}")
     assert one.body_mac(b"{}") == replies.key("k" * 22).body_mac(b"{}") != one.body_mac(b"{ }")
     assert "k" * 22 not in repr(one)
+
+
+def test_what_the_records_of_a_key_share_is_no_other_keys() -> None:
+    """It is made once for a key, and a key that was made from it begins without."""
+    key, _ = keys.new(KEYRING, ADA, BROWSING)
+    sealed = envelope.seal(key, "last_seen", b"monday")
+    assert key.shared is key.shared
+    for other in (
+        keys.hand_over(KEYRING, key, BOB, 1)[0],
+        msgspec.structs.replace(key, subject=BOB),
+        msgspec.structs.replace(key, version=2),
+    ):
+        assert other.shared != key.shared
+        with pytest.raises(Tampered):
+            envelope.open_(other, "last_seen", sealed)
+    assert "shared" not in repr(key)
