@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -118,7 +119,10 @@ class Profiles:
         raise Unavailable("the subject's answers arrive faster than they can be written")
 
     async def _add(self, profile: Profile, signals: Signals) -> int | Failure:
-        """Write about a known subject; what stands is read under a lock, so that two do not write over each other."""
+        """Write about a known subject; what stands is read under a lock, so that two do not write over each other.
+
+        Raises Unavailable where a key was wrapped under an epoch that has been closed since.
+        """
         async with self._desk.acquire() as conn, conn.transaction():
             before = (await self._standing(profile, conn)).account
             if before is None or not await store.hold([before.subject]).all(conn):
@@ -129,8 +133,11 @@ class Profiles:
             view = _under_a_law(standing.account, signals)
             kept, dropped = _kept(standing, view, profile.fields)
             stands = await vault.records_of(view.subject).all(conn) if kept else []
-            for category, fields in kept.items():
-                await self._write(conn, view, category, fields, [row for row in stands if row.category == category])
+            try:
+                for category, fields in kept.items():
+                    await self._write(conn, view, category, fields, [row for row in stands if row.category == category])
+            except asyncpg.CheckViolationError:  # of the epoch: nothing else of what is written is checked like that
+                raise Unavailable("the epoch of a key was closed") from None
         return dropped
 
     async def _standing(self, profile: Profile, conn: Conn | None = None) -> Standing:

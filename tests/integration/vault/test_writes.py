@@ -10,7 +10,7 @@ import pytest
 from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.profile import Profile
-from ecrm_privacy.errors import EpochDestroyed, SubjectErased
+from ecrm_privacy.errors import EpochDestroyed, SubjectErased, Unavailable
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault.pseudonym import pseudonym
@@ -93,6 +93,21 @@ async def test_what_was_overwritten_ends_with_its_epoch(database: Database, tmp_
         assert not grants["slot:greeting"].values and b"epoch_destroyed" in log.getvalue()
         with pytest.raises(EpochDestroyed):
             keys.unwrap(opened.house.keyring, subject, CONTACT, 1, wrapped)
+
+
+async def test_a_write_under_an_epoch_that_was_closed_since_is_told_to_come_again(
+    database: Database, tmp_path: Path
+) -> None:
+    """Whoever wraps a key in the moment in which its epoch ends writes nothing, and what stood still opens."""
+    async with keeping_epochs(database, tmp_path) as opened, opened.as_admin() as admin:
+        number, _, _ = await settled(opened)
+        await admin.execute(
+            "alter table ecrm.subject_key add constraint subject_key_epoch_closed"
+            " check (substring(wrapped from 3 for 4) > int4send(1)) not valid"
+        )
+        with pytest.raises(Unavailable):
+            await put(opened, number, name="one")
+        assert await own(opened, number) == {"name": "zero"}
 
 
 async def test_who_reads_meanwhile_reads_what_one_write_left(database: Database, tmp_path: Path) -> None:
