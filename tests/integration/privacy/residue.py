@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 from base64 import b64encode
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +28,7 @@ from ecrm_privacy.vocabulary import SubjectId
 
 WAL_PAGE_BYTES = 8192
 WAL_HEADER_BYTES, WAL_FIRST_HEADER_BYTES = 24, 40
+WINDOW = 8
 UUID_4 = re.compile(rb"(?s)(?=(.{6}[\x40-\x4f].[\x80-\xbf].{7}))")
 """Sixteen bytes that can be a random UUID (RFC 9562, 5.4), at any place, also where two overlap."""
 
@@ -53,12 +54,31 @@ def spellings(value: bytes) -> Iterator[tuple[str, bytes]]:
 def look(files: Mapping[str, bytes], names: Mapping[str, bytes]) -> list[Left]:
     """Return every trace of `names` in `files`: of what is binary, and of words as the bytes that they are."""
     patterns = [(what, spelling, raw) for what, value in names.items() for spelling, raw in spellings(value)]
-    return [
-        Left(what, spelling, file)
-        for file, content in files.items()
-        for what, spelling, raw in patterns
-        if raw in content
-    ]
+    likely: dict[int, set[int]] = defaultdict(set)
+    for place, (_, _, raw) in enumerate(patterns):
+        for window in _windows_within(raw):
+            likely[window].add(place)
+    short = {place for place, (_, _, raw) in enumerate(patterns) if len(raw) < 2 * WINDOW - 1}
+    found = []
+    for file, content in files.items():
+        met = likely.keys() & _windows(content)
+        for place in sorted(short.union(*(likely[window] for window in met))):
+            what, spelling, raw = patterns[place]
+            if raw in content:
+                found.append(Left(what, spelling, file))
+    return found
+
+
+def _windows(content: bytes) -> set[int]:
+    """Return every eighth window of eight bytes: whatever has fifteen bytes or more has one of its own among them."""
+    return set(memoryview(content)[: len(content) // WINDOW * WINDOW].cast("Q"))
+
+
+def _windows_within(raw: bytes) -> Iterator[int]:
+    """Return those windows of a pattern one of which is met wherever it stands."""
+    if len(raw) >= 2 * WINDOW - 1:
+        for offset in range(WINDOW):
+            yield int.from_bytes(raw[offset : offset + WINDOW], sys.byteorder)
 
 
 def erased(files: Mapping[str, bytes], journal: Journal) -> list[Left]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import asyncpg
 import pytest
@@ -65,6 +66,20 @@ async def files(opened: Opened, cluster: Cluster, folder: Path) -> dict[str, byt
 def kinds(found: list[Left]) -> set[str]:
     """What was found, without its number."""
     return {left.what.rstrip("0123456789. ") for left in found}
+
+
+def test_whatever_stands_there_is_found() -> None:
+    """At any place and of any length, whole and not nearly: what a plain search finds, and nothing else."""
+    chance = Random(7)
+    for _ in range(100):
+        names = {f"{n}": chance.randbytes(chance.choice([3, 14, 15, 16, 32, 66])) for n in range(4)}
+        written = {what: dict(residue.spellings(value)) for what, value in names.items()}
+        content = bytearray(chance.randbytes(chance.randrange(300)))
+        for raw in (raw for spelled in written.values() for raw in spelled.values() if chance.random() < 0.3):
+            place = chance.randrange(len(content) + 1)
+            content[place:place] = raw if chance.random() < 0.7 else raw[:-1]
+        plain = {(what, way) for what, spelled in written.items() for way, raw in spelled.items() if raw in content}
+        assert {left[:2] for left in residue.look({"file": bytes(content)}, names)} == plain
 
 
 async def test_nothing_of_the_erased_is_left_in_any_file(opened: Opened, cluster: Cluster, tmp_path: Path) -> None:
