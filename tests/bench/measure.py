@@ -27,10 +27,14 @@ class Scale(msgspec.Struct, frozen=True):
     long: int
     waiters: tuple[int, ...]
     connections: int
+    customers: int
+    """Of the demo shop."""
 
 
-FULL = Scale(rounds=5, round_s=0.6, few=1_000, many=20_000, long=1_000_000, waiters=(1, 32, 128), connections=32)
-TINY = Scale(rounds=1, round_s=0.03, few=6, many=12, long=40, waiters=(1, 4), connections=2)
+FULL = Scale(
+    rounds=5, round_s=0.6, few=1_000, many=20_000, long=1_000_000, waiters=(1, 32, 128), connections=32, customers=300
+)  # fmt: skip
+TINY = Scale(rounds=1, round_s=0.03, few=6, many=12, long=40, waiters=(1, 4), connections=2, customers=40)
 """So small that a test may run it; its figures mean nothing."""
 
 

@@ -32,7 +32,7 @@ NOTES = (
 
 async def run(ground: Ground, scale: Scale) -> list[Table]:
     """Measure slots and answers, each beside its own handler."""
-    people = await open_shop(ground, DATABASE)
+    people = await open_shop(ground, DATABASE, scale.customers)
     others: Counter[str] = Counter()
     with (
         service(ground, DATABASE, *PLUGINS) as port,

@@ -1,6 +1,7 @@
 """The demo shop with its customers signed in, for what is measured over HTTP."""
 
 import secrets
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -21,18 +22,25 @@ NEEDS = ("slot:greeting", "slot:for-you")
 _FIND = "select subject from ecrm.blind_index where kind = 'customer_number' and value = $1"
 
 
+class _Line(msgspec.Struct):
+    customer_number: str | None = None
+
+
 class _Customer(msgspec.Struct):
     customer_number: str
     fields: dict[str, dict[str, str]]
 
 
-async def open_shop(ground: Ground, database: str) -> list[Person]:
-    """Load the shop into a new `database`; returns its customers for whom the gate opens both slots, signed in."""
+async def open_shop(ground: Ground, database: str, most: int) -> list[Person]:
+    """Load the shop with its first `most` customers into a new `database`.
+
+    Returns those for whom the gate opens both slots, signed in.
+    """
     await ground.make(database)
     admin = await ground.admin(database)
     async with ground.house(database, plugins=PLUGINS, k_people=5) as house:
         for kind, name in FILES:
-            await take_file(house, kind, shipped.demo_shop() / f"{name}.ndjson", None)
+            await take_file(house, kind, _of_the_first(most, name, ground.home(database)), None)
         for plugin in house.plugins[:1]:
             await plugin.learn(lambda _done, _total: None)
         people = await _sign_in(house, admin)
@@ -41,9 +49,24 @@ async def open_shop(ground: Ground, database: str) -> list[Person]:
     return people
 
 
+def _of_the_first(most: int, name: str, folder: Path) -> Path:
+    """Write the lines of a file of the shop that are about its first customers, or about nobody; returns where."""
+    shop = shipped.demo_shop()
+    customers = [msgspec.json.decode(line, type=_Line) for line in _lines(shop / "customers.ndjson")[:most]]
+    there = {one.customer_number for one in customers} | {None}
+    kept = [x for x in _lines(shop / f"{name}.ndjson") if msgspec.json.decode(x, type=_Line).customer_number in there]
+    cut = folder / f"{name}.ndjson"
+    cut.write_bytes(b"\n".join(kept))
+    return cut
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines()
+
+
 async def _sign_in(house: House, admin: asyncpg.Connection) -> list[Person]:
     people = []
-    for line in (shipped.demo_shop() / "customers.ndjson").read_bytes().splitlines():
+    for line in _lines(shipped.demo_shop() / "customers.ndjson"):
         customer = msgspec.json.decode(line, type=_Customer)
         index = house.indexes.of(IndexKind.CUSTOMER_NUMBER, customer.customer_number)
         opened = await house.gate.admit(Caller(customer_number=customer.customer_number), NEEDS, SIGNALS)

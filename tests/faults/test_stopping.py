@@ -22,92 +22,103 @@ from tests.faults.group import Group, free_port, kill_everything
 STARTING_S = (0.2, 0.9, 1.4, 2.0, 2.8)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_on_request_is_clean(group: Group, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end the service with status 0, quickly, and leave no process."""
+@pytest.fixture(scope="module")
+def running(group: Group) -> Group:
+    """The service, started once for the tests that leave it as it was; the last of them stops it."""
     group.start()
     group.wait_ready()
-    status, took_s = group.stop(number)
-    assert (status, group.processes()) == (0, [])
-    assert took_s < 15
+    return group
 
 
-def test_a_killed_parent_takes_everybody_along(group: Group) -> None:
-    """After SIGKILL of the parent alone, neither worker nor database stays, and the next start works."""
-    group.start()
-    group.wait_ready()
-    assert group.parent is not None
-    assert len(group.workers()) == 2 and group.postmaster() is not None
-    group.parent.kill()
-    group.parent.wait()
-    assert group.wait_gone() == []
-    group.start()
-    group.wait_ready()
-    assert group.stop()[0] == 0
+@pytest.fixture
+def stopped(group: Group) -> Group:
+    """The service, not started."""
+    if group.processes():
+        group.stop()
+    return group
 
 
-@pytest.mark.parametrize("after_s", STARTING_S)
-def test_a_parent_killed_while_it_starts_leaves_nobody(group: Group, after_s: float) -> None:
-    """At whatever moment of its start the parent is killed, nothing is left."""
-    group.start()
-    assert group.parent is not None
-    time.sleep(after_s)
-    group.parent.kill()
-    group.parent.wait()
-    assert group.wait_gone() == []
-
-
-def test_a_number_that_is_taken_again_does_not_hinder_the_start(group: Group) -> None:
-    """Whoever lives under the number of a killed database server, be it a zombie, is not taken for it."""
-    group.start()
-    group.wait_ready()
-    with subprocess.Popen(["sleep", "60"]) as somebody:
-        kill_everything(group, random.Random(0))
-        assert group.wait_gone() == []
-        for lock in ("socket/.s.PGSQL.5432.lock", "data/postmaster.pid"):
-            lines = (group.data_dir / "postgres" / lock).read_text().splitlines()
-            (group.data_dir / "postgres" / lock).write_text("\n".join([str(somebody.pid), *lines[1:], ""]))
-        group.start()
-        group.wait_ready()
-        somebody.kill()
-    assert group.stop()[0] == 0
-
-
-def test_a_killed_worker_is_replaced(group: Group) -> None:
+def test_a_killed_worker_is_replaced(running: Group) -> None:
     """After SIGKILL of a worker the others go on, and soon there are as many as before."""
-    group.start()
-    group.wait_ready()
-    until = time.monotonic() + 30
-    while len(group.workers()) < 2:
+    until = time.monotonic() + 60
+    while len(running.workers()) < 2:
         time.sleep(0.05)
-    killed = group.workers()[0]
+    killed = running.workers()[0]
     os.kill(killed, signal.SIGKILL)
-    while len(set(group.workers()) - {killed}) < 2 and time.monotonic() < until:
+    while len(set(running.workers()) - {killed}) < 2 and time.monotonic() < until:
         time.sleep(0.05)
-    assert len(set(group.workers()) - {killed}) == 2
-    assert group.stop()[0] == 0
+    assert len(set(running.workers()) - {killed}) == 2
 
 
-def test_a_worker_closes_the_house(group: Group) -> None:
+def test_a_worker_closes_the_house(running: Group) -> None:
     """A worker that is asked to stop returns from its work instead of dying of the signal once more."""
-    group.start()
-    group.wait_ready()
-    config = read_config({"ECRM_PLUGINS": ""}, data_dir=group.data_dir, port=free_port())
+    config = read_config({"ECRM_PLUGINS": ""}, data_dir=running.data_dir, port=free_port())
     keyring = Keyring.load(config.key_file)
-    address = EmbeddedPostgres(group.data_dir / "postgres", keyring.password(ADMIN_ROLE)).address
+    address = EmbeddedPostgres(running.data_dir / "postgres", keyring.password(ADMIN_ROLE)).address
     with _listen(config) as listener:
         task = to_text(Work(config, address, listener.fileno(), os.getpid()))
         worker = subprocess.Popen(
-            [sys.executable, "-m", "ecrm_privacy", "_work", "whole", str(group.data_dir)],
+            [sys.executable, "-m", "ecrm_privacy", "_work", "whole", str(running.data_dir)],
             env={**os.environ, WORK: task},
             pass_fds=[listener.fileno()],
         )
-        other = Group(group.data_dir, port=config.port)
+        other = Group(running.data_dir, port=config.port)
         other.parent = worker
         other.wait_ready()
         worker.terminate()
         assert worker.wait(20) == 0
-    assert group.stop()[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_on_request_is_clean(running: Group, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end the service with status 0, quickly, and leave no process."""
+    if not running.processes():
+        running.start()
+        running.wait_ready()
+    status, took_s = running.stop(number)
+    assert (status, running.processes()) == (0, [])
+    assert took_s < 15
+
+
+def test_a_killed_parent_takes_everybody_along(stopped: Group) -> None:
+    """After SIGKILL of the parent alone, neither worker nor database stays, and the next start works."""
+    stopped.start()
+    stopped.wait_ready()
+    assert stopped.parent is not None
+    assert len(stopped.workers()) == 2 and stopped.postmaster() is not None
+    stopped.parent.kill()
+    stopped.parent.wait()
+    assert stopped.wait_gone() == []
+    stopped.start()
+    stopped.wait_ready()
+    assert stopped.stop()[0] == 0
+
+
+@pytest.mark.parametrize("after_s", STARTING_S)
+def test_a_parent_killed_while_it_starts_leaves_nobody(stopped: Group, after_s: float) -> None:
+    """At whatever moment of its start the parent is killed, nothing is left."""
+    stopped.start()
+    assert stopped.parent is not None
+    time.sleep(after_s)
+    stopped.parent.kill()
+    stopped.parent.wait()
+    assert stopped.wait_gone() == []
+
+
+def test_a_number_that_is_taken_again_does_not_hinder_the_start(stopped: Group) -> None:
+    """Whoever lives under the number of a killed database server, be it a zombie, is not taken for it."""
+    stopped.start()
+    stopped.wait_ready()
+    with subprocess.Popen(["sleep", "60"]) as somebody:
+        kill_everything(stopped, random.Random(0))
+        assert stopped.wait_gone() == []
+        for lock in ("socket/.s.PGSQL.5432.lock", "data/postmaster.pid"):
+            lines = (stopped.data_dir / "postgres" / lock).read_text().splitlines()
+            (stopped.data_dir / "postgres" / lock).write_text("\n".join([str(somebody.pid), *lines[1:], ""]))
+        stopped.start()
+        stopped.wait_ready()
+        somebody.kill()
+    assert stopped.stop()[0] == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
