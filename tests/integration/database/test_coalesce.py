@@ -73,7 +73,7 @@ async def test_an_answer_is_never_older_than_its_question(seed: int, pools: Pool
             raise LookupError
         return [sent] * len(asks)
 
-    coalescer = Coalescer(pools.gate, tell_the_time, most=3)
+    coalescer = Coalescer(pools.gate, tell_the_time, most=3, wait_s=10, answer_s=10)  # a busy machine takes its time
 
     async def customer() -> bool:
         nonlocal clock
