@@ -16,6 +16,7 @@ from ecrm_privacy.ledger.failures import StaleSubject
 from ecrm_privacy.ledger.record import Entry, LeafType, commitment, leaf
 from ecrm_privacy.ledger.verify import verify
 from ecrm_privacy.logbook import opener
+from ecrm_privacy.rights.recall import CAME_BACK
 from ecrm_privacy.roll import Roll
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault.epochs.epoch import EpochState
@@ -263,6 +264,25 @@ async def test_what_a_backup_brought_back_of_a_destroyed_epoch_is_gone(database:
         assert b"epoch_destroyed" in told.getvalue() and b"tampered" not in told.getvalue()
         report = await verify(admin, opener(admin, opened.house.keyring))
         assert (report.opened, report.unopened) == (0, 1) and "current answers" in (report.problem or "")
+
+
+async def test_who_was_erased_is_found_after_their_epoch_is_gone(database: Database, tmp_path: Path) -> None:
+    """A backup that should be gone brings back what no key closes, such as uses of a history; the journal knows."""
+    tables = ("subject_state", "pseudonym", "pseudonym_use")
+    async with keeping_epochs(database, tmp_path) as opened, opened.as_admin() as admin:
+        visitor = opened.browser()
+        assert (await visitor.answer({"remember": "given", "model.contribute": "given"})).status_code == 201
+        backup = {table: await admin.fetch(f"select * from ecrm.{table}") for table in tables}
+        assert (await visitor.ask("erasure")).status_code == 201
+        await opened.settle()
+        await roll_of(opened).rotate(quiet)
+        await roll_of(opened).destroy(1, at_once=True)
+        for table, rows in backup.items():
+            assert rows and await admin.fetchval(f"select count(*) from ecrm.{table}") == 0
+            await admin.copy_records_to_table(table, schema_name="ecrm", records=[tuple(row) for row in rows])
+        await admin.execute("delete from ecrm.erasure_journal")
+    async with keeping_epochs(database, tmp_path) as opened, opened.as_admin() as admin:
+        assert await admin.fetchval("select frozen from ecrm.ledger_head") == CAME_BACK
 
 
 async def test_a_key_that_came_too_late_is_wrapped_again(database: Database, tmp_path: Path) -> None:
