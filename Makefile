@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo test check format bench growth kills trials residue lock clean
+.PHONY: help setup demo test check format bench growth crowd kills trials residue lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -58,6 +58,9 @@ bench: setup ## the benchmarks, each beside its own limit in the same run
 
 growth: setup ## answers in a log of a million entries beside an empty one (some minutes)
 	@exec $(BIN)/ecrm bench growth
+
+crowd: setup ## the gate among a million people beside ten thousand, and what a million costs (some twenty minutes)
+	@exec $(BIN)/ecrm bench crowd
 
 kills: setup ## 50 seeded kills under load: make kills [ARGS="--seed 7"]; `make test` runs 5
 	@exec $(BIN)/python -m tests.faults.kills --rounds 50 $(ARGS)

@@ -64,6 +64,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, problem: Exception | None) -> None:
+        self._load.others += time.perf_counter() < self._until  # the others go on, with one connection less
         if not self.ended.done():
             self.ended.set_result(None)
 

@@ -20,6 +20,19 @@ NEED = "slot:greeting"
 SELECT = "select name from bench.person where token_hash = $1"
 
 
+SHARES = {"p50": 0.5, "p99": 0.99}
+FLAT = ("p50",)
+"""What of a look among few people stands beside the same among many."""
+
+
+class Place(NamedTuple):
+    """A house in which so many people live, and those of them who are looked at."""
+
+    count: int
+    house: House
+    people: Sequence[Person]
+
+
 class Side(NamedTuple):
     """What is measured: among how many people, how many ask at once, and whether the gate is asked or the table."""
 
@@ -34,24 +47,36 @@ Look = Callable[[Person], Awaitable[bool]]
 
 async def run(ground: Ground, scale: Scale) -> list[Table]:
     """Measure one caller at a time, and as many as there are connections in the other benchmarks."""
-    tally: Counter[str] = Counter()
-    sides: dict[Side, Callable[[], Awaitable[list[float]]]] = {}
+    places: list[Place] = []
     async with AsyncExitStack() as closing:
         for count in (scale.few, scale.many):
             name = f"bench_gate_{count}"
             await ground.make(name)
             house = await closing.enter_async_context(ground.house(name))
             admin = await ground.admin(name)
-            people = await settle(house, admin, count)
+            places.append(Place(count, house, await settle(house, admin, count)))
             await admin.close()
-            for callers in (1, scale.connections):
-                sides[Side(count, callers, "gate")] = _round(people, callers, scale, _gate(house), tally)
-                sides[Side(count, callers, "select")] = _round(people, callers, scale, _select(house), tally)
-        found = await interleave(sides, scale.rounds)
+        return await compare(places, scale, FLAT)
+
+
+async def compare(places: Sequence[Place], scale: Scale, flat: Sequence[str], unsettled: float = 0.0) -> list[Table]:
+    """Measure looks beside SELECTs in each place, and the last place beside the first by the words in `flat`.
+
+    The first part of each round, `unsettled` of it, is not counted.
+    """
+    tally: Counter[str] = Counter()
+    sides: dict[Side, Callable[[], Awaitable[list[float]]]] = {}
+    for place in places:
+        for callers in (1, scale.connections):
+            for what, look in (("gate", _gate(place.house)), ("select", _select(place.house))):
+                side = Side(place.count, callers, what)
+                sides[side] = _round(place.people, callers, scale.round_s, unsettled, look, tally)
+    found = await interleave(sides, scale.rounds)
     told = [f"{tally['shut']} looks found the gate shut"] if tally["shut"] else []
+    counts = [place.count for place in places]
     return [
-        Table("one look at the gate", _beside_select(found, scale), [*NOTES, *told]),
-        Table("the gate, more people", _flat(found, scale)),
+        Table("one look at the gate", _beside_select(found, counts, scale.connections), [*NOTES, *told]),
+        Table("the gate, more people", _flat(found, counts, scale.connections, flat)),
     ]
 
 
@@ -61,28 +86,32 @@ NOTES = (
 )
 
 
-def _beside_select(found: dict[Side, list[list[float]]], scale: Scale) -> list[Line]:
+def _beside_select(found: dict[Side, list[list[float]]], counts: Sequence[int], connections: int) -> list[Line]:
     return [
         Line(
             f"{word}, {callers} at once, {count:,} people", "ms",
             _each(found[Side(count, callers, "gate")], share), _each(found[Side(count, callers, "select")], share),
-            "SELECT by primary key", aim,
+            "SELECT by primary key", "≤ 2" if word == "p99" else "",
         )
-        for count in (scale.few, scale.many)
-        for callers in (1, scale.connections)
-        for word, share, aim in (("p50", 0.5, ""), ("p99", 0.99, "≤ 2"))
+        for count in counts
+        for callers in (1, connections)
+        for word, share in SHARES.items()
     ]  # fmt: skip
 
 
-def _flat(found: dict[Side, list[list[float]]], scale: Scale) -> list[Line]:
+def _flat(
+    found: dict[Side, list[list[float]]], counts: Sequence[int], connections: int, flat: Sequence[str]
+) -> list[Line]:
+    few, many = counts[0], counts[-1]
     return [
         Line(
-            f"p50, {callers} at once, {scale.many:,} people", "ms",
-            _each(found[Side(scale.many, callers, what)], 0.5), _each(found[Side(scale.few, callers, what)], 0.5),
-            f"the same {word}, {scale.few:,} people", aim,
+            f"{word}, {callers} at once, {many:,} people", "ms",
+            _each(found[Side(many, callers, what)], SHARES[word]), _each(found[Side(few, callers, what)], SHARES[word]),
+            f"the same {called}, {few:,} people", aim,
         )
-        for what, word, aim in (("gate", "look", "≤ 1.2"), ("select", "SELECT", ""))
-        for callers in (1, scale.connections)
+        for what, called, aim in (("gate", "look", "≤ 1.2"), ("select", "SELECT", ""))
+        for callers in (1, connections)
+        for word in flat
     ]  # fmt: skip
 
 
@@ -110,24 +139,27 @@ def _select(house: House) -> Look:
 
 
 def _round(
-    people: Sequence[Person], callers: int, scale: Scale, look: Look, tally: Counter[str]
+    people: Sequence[Person], callers: int, round_s: float, unsettled: float, look: Look, tally: Counter[str]
 ) -> Callable[[], Awaitable[list[float]]]:
     """Return a round in which `callers` look again and again; it comes to the seconds that each look took."""
     asking = turns(people)
 
-    async def call(until: float) -> list[float]:
+    async def call(counts_from: float, until: float) -> list[float]:
         took: list[float] = []
         while not took or time.perf_counter() < until:
             person = next(asking)
             started = time.perf_counter()
             opened = await look(person)
-            took.append(time.perf_counter() - started)
+            if started >= counts_from:
+                took.append(time.perf_counter() - started)
             tally["opened" if opened else "shut"] += 1
         return took
 
     async def measured() -> list[float]:
-        until, opened = time.perf_counter() + scale.round_s, tally["opened"]
-        found = [took for taken in await asyncio.gather(*(call(until) for _ in range(callers))) for took in taken]
+        begun, opened = time.perf_counter(), tally["opened"]
+        counts_from, until = begun + unsettled * round_s, begun + round_s
+        taken = await asyncio.gather(*(call(counts_from, until) for _ in range(callers)))
+        found = [took for each in taken for took in each]
         if tally["opened"] == opened:
             raise RuntimeError("the gate opened nothing")
         return found

@@ -18,13 +18,17 @@ T = TypeVar("T")
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """How much is measured: rounds of every side, seconds per round, how many people, answers and entries there are."""
+    """How much is measured: rounds of every side, seconds per round, how many people, answers and entries there are.
+
+    `crowds` are so many people that filling a database with them takes minutes.
+    """
 
     rounds: int
     round_s: float
     few: int
     many: int
     long: int
+    crowds: tuple[int, int]
     waiters: tuple[int, ...]
     connections: int
     customers: int
@@ -32,9 +36,12 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 FULL = Scale(
-    rounds=5, round_s=0.6, few=1_000, many=20_000, long=1_000_000, waiters=(1, 32, 128), connections=32, customers=300
+    rounds=5, round_s=0.6, few=1_000, many=20_000, long=1_000_000, crowds=(10_000, 1_000_000), waiters=(1, 32, 128),
+    connections=32, customers=300,
 )  # fmt: skip
-TINY = Scale(rounds=1, round_s=0.03, few=6, many=12, long=40, waiters=(1, 4), connections=2, customers=40)
+TINY = Scale(
+    rounds=1, round_s=0.03, few=6, many=12, long=40, crowds=(6, 40), waiters=(1, 4), connections=2, customers=40
+)  # fmt: skip
 """So small that a test may run it; its figures mean nothing."""
 
 

@@ -55,7 +55,7 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
     await ground.make(DATABASE)
     lines: list[Line] = []
     async with ground.house(DATABASE) as house:
-        receipts = [await _answer(house) for _ in range(scale.few)]
+        receipts = [await answer(house) for _ in range(scale.few)]
         conn = await connect(ground.at(DATABASE), HOUSE, passwords(ground.keyring)[HOUSE])
         lines += await _verifying(conn, scale, opener(conn, house.keyring))
         lines += await _proving(house, scale, receipts)
@@ -72,7 +72,7 @@ async def of_many(ground: Ground, scale: Scale) -> Table:
     """Measure a log of many real bodies, checked by one process and by as many as there are processors."""
     await ground.make(LONG_DATABASE)
     async with ground.house(LONG_DATABASE) as house:
-        await _fill(house, await _model(house, await _answer(house)), scale.long // 10)
+        await _fill(house, await _model(house, await answer(house)), scale.long // 10)
         await (admin := await ground.admin(LONG_DATABASE)).execute("vacuum analyze")
         await admin.close()
         conn = await connect(ground.at(LONG_DATABASE), HOUSE, passwords(ground.keyring)[HOUSE])
@@ -115,7 +115,8 @@ async def _sizes(ground: Ground) -> str:
     return f"{log}, {sizes['body']:.0f} B per sealed body of an answer to six purposes (≤ 700), each with its indexes"
 
 
-async def _answer(house: House) -> bytes:
+async def answer(house: House) -> bytes:
+    """Let somebody say yes to everything; returns the id of the receipt."""
     said = yes_to_everything(house.hallway.bundle)
     taken = await house.desk.take(
         Caller(), said, SIGNALS, site_of(house), idempotency_key=secrets.token_hex(16), body=msgspec.json.encode(said)

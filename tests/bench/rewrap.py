@@ -7,7 +7,7 @@ it stands what a look at one key waits for meanwhile, and what the same look wai
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from uuid import uuid4
@@ -41,27 +41,33 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
         admin = await ground.admin(DATABASE)
         count = KEYS_EACH * scale.many
         somebody = await fill(house.keyring, admin, count)
-        found = await interleave(
-            {
-                "rotate": lambda: rotate(house, admin, somebody, count),
-                "bare": lambda: _bare(min(count, 20_000)),
-                "calm": lambda: _calm(admin, somebody),
-            },
-            scale.rounds,
-        )
+        found = await interleave(sides(house, admin, somebody, count), scale.rounds)
         await admin.close()
+    return [table(count, found)]
+
+
+Side = Callable[[], Awaitable[tuple[float, float]]]
+"""Comes to keys per second, and the longest look at a key in ms."""
+
+
+def sides(house: House, admin: asyncpg.Connection, somebody: SubjectId, count: int) -> dict[str, Side]:
+    """Return a rotation of all `count` keys, the same with nothing but the cipher, and a while without rotation."""
+    return {
+        "rotate": lambda: rotate(house, admin, somebody, count),
+        "bare": lambda: _bare(min(count, 20_000)),
+        "calm": lambda: _calm(admin, somebody),
+    }
+
+
+def table(count: int, found: Mapping[str, Sequence[tuple[float, float]]]) -> Table:
+    """Set what the rounds of `sides` came to."""
     speed, longest = [each[0] for each in found["rotate"]], [each[1] for each in found["rotate"]]
     bare, calm = [each[0] for each in found["bare"]], [each[1] for each in found["calm"]]
-    return [
-        Table(
-            f"rotate {count:,} keys, while somebody looks",
-            [
-                Line("keys wrapped anew", "keys/s", speed, bare, "AES-256-GCM, open and seal", "≥ 50k keys/s"),
-                Line("longest look at a key meanwhile", "ms", longest, calm, "the longest without"),
-            ],
-            NOTES,
-        )
+    lines = [
+        Line("keys wrapped anew", "keys/s", speed, bare, "AES-256-GCM, open and seal", "≥ 50k keys/s"),
+        Line("longest look at a key meanwhile", "ms", longest, calm, "the longest without"),
     ]
+    return Table(f"rotate {count:,} keys, while somebody looks", lines, NOTES)
 
 
 async def fill(keyring: Keyring, admin: asyncpg.Connection, count: int) -> SubjectId:

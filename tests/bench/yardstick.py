@@ -22,6 +22,8 @@ ITEMS = """
     select item_id, kind, title, url, image, price_minor from engine.item
     where stock > 0 order by position, item_id limit 8
 """
+PATIENCE_S = 10.0
+"""A limit gives nothing up: its pool is as large as ours, and whoever finds it empty waits for a connection."""
 NO_STORE = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept, Accept-Language"}
 
 
@@ -55,7 +57,7 @@ def plugin(_config: Config, guest: Pool, *_others: object) -> Yardstick:
 
     @get("/bench/slots/greeting", include_in_schema=False)
     async def greeting(request: AnyRequest) -> Response[str]:
-        async with guest.acquire() as conn:
+        async with guest.acquire(timeout=PATIENCE_S) as conn:
             row = await conn.fetchrow(NAME, bytes.fromhex(request.query_params["who"]))
         title = f"Good to see you, {row['name']}"
         why = {"kind": "name", "text": "Because you told us your name", "purpose": "personalize"}
@@ -64,7 +66,7 @@ def plugin(_config: Config, guest: Pool, *_others: object) -> Yardstick:
 
     @get("/bench/slots/for-you", include_in_schema=False)
     async def for_you() -> Response[str]:
-        async with guest.acquire() as conn:
+        async with guest.acquire(timeout=PATIENCE_S) as conn:
             rows = await conn.fetch(ITEMS)
         why = _because({"kind": "view", "text": "Because you looked at it", "purpose": "personalize"}, "Browsing")
         items = [{**row, "price_text": f"€{row['price_minor'] / 100:.2f}", "because": why} for row in rows]
