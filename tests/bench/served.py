@@ -21,12 +21,14 @@ from tests.bench.shop import PLUGINS, open_shop
 
 DATABASE = "bench_served"
 PIPELINED = "bare inserts, as many to a commit as connections"
+UNGATED = "ungated, one SELECT, same template"
 SLOTS = {"greeting": "≥ 1.5", "for-you": "≥ 1.2"}
 APART = {name: f"slot {name}, --gate-process" for name in SLOTS} | {"answers": "answers, --gate-process"}
 """What is measured with the keys in a process of their own, too."""
 NOTES = (
     "the limit: a handler of the same application and edges that asks nobody, renders the same template, and takes one",
     "SELECT of its own per request (an answer's limit: a handler that only parses the same body); one worker",
+    "nothing asked: the limit without its SELECT, which is the most that anybody could reach beside it",
 )
 
 
@@ -47,8 +49,11 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
         found = await interleave(rounds, scale.rounds)
         await conn.close()
     lines = [
-        Line(f"slot {slot}", "/s", found[slot], found[f"bare {slot}"], "ungated, one SELECT, same template", aim)
-        for slot, aim in SLOTS.items()
+        Line(f"slot {slot}", "/s", found[slot], found[f"bare {slot}"], UNGATED, aim) for slot, aim in SLOTS.items()
+    ]
+    lines += [
+        Line(f"nothing asked, {slot}", "/s", found[f"rendered {slot}"], found[f"bare {slot}"], UNGATED)
+        for slot in SLOTS
     ]
     for limit, what in (("bare answers", "the same body, only parsed"), ("pipelined", PIPELINED)):
         lines.append(Line("answers", "/s", found["answers"], found[limit], what))
@@ -71,8 +76,10 @@ def _sides(people: Sequence[Person], bundle: Bundle, port: int) -> dict[str, Sid
     for slot in SLOTS:
         asked = [request("GET", f"/v1/slots/{slot}", _browser(one, bundle)) for one in people]
         bare = [request("GET", f"/bench/slots/{slot}?who={_hash(one)}", _browser(one, bundle)) for one in people]
+        least = [request("GET", f"/bench/rendered/{slot}", _browser(one, bundle)) for one in people[:1]]
         personal = Expected(b"200", b'data-personal="true"')
         sides[slot], sides[f"bare {slot}"] = Side(cycle(asked), personal), Side(cycle(bare), personal)
+        sides[f"rendered {slot}"] = Side(cycle(least), personal)
     body, origin = msgspec.json.encode(yes_to_everything(bundle)), f"http://127.0.0.1:{port}"
     sides["answers"] = Side(answers_of_new_visitors("/v1/answers", origin, body), Expected(b"201", b'"receipt_id"'))
     sides["bare answers"] = Side(
