@@ -52,6 +52,9 @@ SETTINGS = {
     "log_error_verbosity": "terse", "log_min_duration_statement": "-1", "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0", "logging_collector": "off", "log_destination": "stderr",
 }  # fmt: skip
+PAGES_BYTES_LEAST, PAGES_BYTES_MOST = 128 * 2**20, 2 * 2**30
+"""What the server keeps of its pages: a quarter of the memory, within these. It takes what it comes to use."""
+CONTAINER = Path("/sys/fs/cgroup/memory.max")
 HBA = "local all all scram-sha-256\n"
 
 
@@ -271,10 +274,20 @@ def make_data(folder: Path, identity: str, password: str) -> None:
         "postgres",
         feed=f"alter role {ADMIN_ROLE} password '{scram.verifier(password)}'\ncreate database {DATABASE}\n",
     )  # fmt: skip
+    with (fresh / "postgresql.conf").open("a", encoding="utf-8") as settings:
+        settings.write(f"shared_buffers = {pages_bytes() // 2**20}MB  # a quarter of the memory when this was made\n")
     fresh.rename(folder / "data")
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
+
+
+def pages_bytes() -> int:
+    """Return how much of its pages a server made here and now keeps in memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # elsewhere than in a container it says `max`, or is not there
+        memory = min(memory, int(CONTAINER.read_text(encoding="ascii")))
+    return max(PAGES_BYTES_LEAST, min(memory // 4, PAGES_BYTES_MOST))
 
 
 def check_major(data: Path) -> None:

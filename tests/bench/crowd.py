@@ -23,9 +23,6 @@ from tests.bench.ground import Ground
 from tests.bench.measure import Line, Scale, Table
 from tests.bench.people import SIGNALS
 
-MEMORY = "2GB"
-"""What the server keeps pages in. The 128 MB with which it comes do not hold those of ten thousand people among a
-million: then each look waits for ten pages from the system, or from a disk."""
 LONGER, UNSETTLED = 4, 0.25
 """Rounds are so many times longer, and so much of each is not counted: first the pages of one database make room."""
 MET_AT_ONCE = 8

@@ -85,27 +85,21 @@ class Ground(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def ground(memory: str = "") -> Iterator[Ground]:
-    """Start the server, and leave nothing behind; `memory` (`2GB`) is what it keeps pages in, if not as it comes."""
+def ground() -> Iterator[Ground]:
+    """Start the server, and leave nothing behind."""
     with tempfile.TemporaryDirectory(prefix="ecrm-bench-") as place:
         folder = Path(place)
         (folder / "keys").mkdir(mode=0o700)
         keyring = Keyring.create(folder / "keys" / "ecrm.key")
         admin_password = keyring.password(ADMIN_ROLE)
-        server = EmbeddedPostgres(folder / "postgres", admin_password)
-        with server as address:
+        with EmbeddedPostgres(folder / "postgres", admin_password) as address:
             made = Ground(folder, address, keyring, admin_password)
-            asyncio.run(_prepare(made, memory))
-            if memory:
-                server.stop()
-                server.start()
+            asyncio.run(_prepare(made))
             yield made
 
 
-async def _prepare(made: Ground, memory: str) -> None:
+async def _prepare(made: Ground) -> None:
     conn = await made.admin("postgres")
-    if memory:
-        await conn.execute(f"alter system set shared_buffers = '{memory}'")
     await conn.execute(f"create database {TEMPLATE}")
     await conn.close()
     secrets = passwords(made.keyring)

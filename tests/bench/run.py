@@ -30,10 +30,7 @@ def main(name: str | None = None, scale: Scale = FULL) -> int:
         print(f"There is no benchmark {name!r}; there are {', '.join(known)}.")
         return 2
     started = time.monotonic()
-    with (
-        ground(crowd.MEMORY if name == "crowd" else "") as made,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with ground() as made, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(machine(runner.run(_version(made))), flush=True)
         for chosen in [name] if name else BENCHMARKS:
             for table in runner.run(known[chosen](made, scale)):

@@ -301,6 +301,24 @@ def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
         assert sql(address, "select 1") == [1]
 
 
+@pytest.mark.parametrize(("container", "megabytes"), [("max", None), (str(4 * 2**30), 1024), (str(64 * 2**20), 128)])
+def test_it_keeps_a_quarter_of_the_memory(
+    container: str, megabytes: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It keeps of its pages what a quarter of the machine's or the container's memory holds, within bounds."""
+    monkeypatch.setattr(postgres, "CONTAINER", tmp_path / "memory.max")
+    postgres.CONTAINER.write_text(f"{container}\n")
+    kept = postgres.pages_bytes() // 2**20
+    assert 128 <= kept <= 2048 and (megabytes is None or kept <= megabytes)
+    assert megabytes != 128 or kept == megabytes
+
+
+def test_the_server_runs_with_what_it_was_made_for(server: EmbeddedPostgres) -> None:
+    """What was worked out when the data was made is in force."""
+    (kept,) = sql(server.address, "select pg_size_bytes(current_setting('shared_buffers'))")
+    assert kept == postgres.pages_bytes() // 2**20 * 2**20
+
+
 def test_root_without_namespaces_runs_it_as_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where user namespaces are refused the data belongs to another user, also at later starts; others need nothing."""
     if os.geteuid() != 0:
