@@ -17,6 +17,9 @@ from ecrm_privacy.sql import Conn
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
+DEALT_AT_ONCE = 4
+"""Answers dealt out in one turn of the event loop."""
+
 
 class Coalescer(Generic[Ask, Answer]):
     """Turns `statement(conn, asks) -> answers` (as many, in order) into `ask(one) -> answer`.
@@ -72,7 +75,8 @@ class Coalescer(Generic[Ask, Answer]):
                 if batch:
                     async with asyncio.timeout(self._answer_s):
                         answers = await self._statement(conn, [ask for ask, _ in batch])
-                    _deal(batch, answers)
+            if batch:
+                await _deal(batch, answers)
         except asyncio.CancelledError:
             for _, future in self._waiting if batch is None else batch:
                 future.cancel()
@@ -90,9 +94,15 @@ class Coalescer(Generic[Ask, Answer]):
         return [(ask, future) for ask, future in taken if not future.done()]
 
 
-def _deal(batch: Sequence[tuple[Ask, asyncio.Future[Answer]]], answers: Sequence[Answer]) -> None:
+async def _deal(batch: Sequence[tuple[Ask, asyncio.Future[Answer]]], answers: Sequence[Answer]) -> None:
+    """Give each their answer, a few in a turn of the event loop.
+
+    All at once they would all come again at once, and wait for the database together while nobody else works.
+    """
     if len(answers) != len(batch):  # a bug that is raised for all, before anybody gets a neighbour's answer
         raise ValueError(f"{len(answers)} answers to {len(batch)} questions")
-    for (_, future), answer in zip(batch, answers, strict=True):
+    for n, ((_, future), answer) in enumerate(zip(batch, answers, strict=True)):
+        if n and n % DEALT_AT_ONCE == 0:
+            await asyncio.sleep(0)
         if not future.done():  # whoever asked may have gone
             future.set_result(answer)
