@@ -65,11 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     one = verb("demo", demo.run, "a shop with customers and history, on this machine", "ecrm demo --port 8000")
     one.add_argument("--port", type=int, help="default: 8000")
     one.add_argument("--workers", type=int, help="default: 1")
-    one = verb("run", verbs.run, "the service", "ecrm run --workers 2 --gate-process")
+    one = verb("run", verbs.run, "the service", "ecrm run --workers 2")
     one.add_argument("--port", type=int, help="default: 8000")
     one.add_argument("--workers", type=int, help="default: 1")
     one.add_argument(
-        "--gate-process", action="store_true", default=None, help="keys in a process apart from those that render"
+        "--gate-process", action=argparse.BooleanOptionalAction, help="keys in a process apart from those that render"
     )
     one = verb("migrate", verbs.migrate, "bring the database to this version", "ecrm migrate --dry-run")
     one.add_argument("--dry-run", action="store_true", help="list what would be done")

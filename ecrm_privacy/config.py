@@ -25,8 +25,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    gate_process: bool = False
-    """Whether keys, the house's role and its calls live in a process of their own, apart from those that render."""
+    gate_process: bool | None = None
+    """Whether keys, the house's role and its calls live in a process of their own, apart from those that render.
+
+    Unless it is said, `ecrm run` has one and `ecrm demo` has none.
+    """
     base_url: str | None = None
     """The service's own origin as browsers see it, e.g. `https://privacy.shop.example`; default: host and port."""
     policies: Path | None = None

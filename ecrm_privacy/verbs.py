@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ecrm_privacy import shipped
@@ -89,6 +90,8 @@ def in_house(config: Config, act: Callable[[House], Awaitable[T]], instead: Inst
 
 def run(config: Config, _given: Namespace) -> int:
     """`ecrm run`."""
+    if config.gate_process is None:
+        config = msgspec.structs.replace(config, gate_process=True)
     keyring = load_keyring(config)
     read_policy(config)
     return serve(config, keyring, before=lambda _address: None, ready=lambda: say(f"ecrm answers at {config.origin}"))
