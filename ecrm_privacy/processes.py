@@ -75,8 +75,9 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
     """
     stopping = _interrupt_on_signals()
     with database(config, keyring) as (address, admin, admin_password):
-        prepare(config, keyring, address, admin, admin_password)
-        before(address)
+        with _as_interrupt(stopping):
+            prepare(config, keyring, address, admin, admin_password)
+            before(address)
         _stop_in_order(stopping)
         with _listen(config) as listener, _hatch() as hatch:
             houses = [Place(_house(config, address, hatch))] if config.gate_process else []
@@ -112,6 +113,17 @@ def _interrupt_on_signals() -> _Stopping:
 
     _on_signals(interrupt)
     return stopping
+
+
+@contextlib.contextmanager
+def _as_interrupt(stopping: _Stopping) -> Iterator[None]:
+    """Raise KeyboardInterrupt for whatever a signal became on its way through tasks and their clean-up."""
+    try:
+        yield
+    except BaseException as ended:
+        if stopping.asked:
+            raise KeyboardInterrupt from ended
+        raise
 
 
 def _stop_in_order(stopping: _Stopping) -> None:

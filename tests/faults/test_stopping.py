@@ -1,5 +1,6 @@
 """Stopping in order, and being stopped: nothing is left behind, and the next start finds everything."""
 
+import asyncio
 import contextlib
 import os
 import random
@@ -122,13 +123,18 @@ def test_a_number_that_is_taken_again_does_not_hinder_the_start(stopped: Group) 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_that_a_library_lets_fall_still_ends_the_start(tmp_path: Path, number: signal.Signals) -> None:
-    """Whatever runs while the service starts may let an interrupt fall; it does not serve after it all the same."""
+@pytest.mark.parametrize("becomes", [None, asyncio.CancelledError])
+def test_an_interrupt_ends_the_start_whatever_it_becomes(
+    tmp_path: Path, number: signal.Signals, becomes: type[BaseException] | None
+) -> None:
+    """What runs while the service starts may let an interrupt fall, or turn it into something else; it counts."""
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
 
     def careless(_address: Address) -> None:
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(number)
+        if becomes:
+            raise becomes
 
     config = Config(data_dir=tmp_path, port=free_port(), database_url="postgresql:///nobody?host=/nowhere")
     try:
