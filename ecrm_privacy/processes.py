@@ -73,12 +73,11 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
 
     `before` runs once the database is there, `ready` once the first worker answers.
     """
-    stopping = _interrupt_on_signals()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with database(config, keyring) as (address, admin, admin_password):
-        with _as_interrupt(stopping):
-            prepare(config, keyring, address, admin, admin_password)
-            before(address)
-        _stop_in_order(stopping)
+        prepare(config, keyring, address, admin, admin_password)
+        before(address)
+        stopping = _stop_on_signals()
         with _listen(config) as listener, _hatch() as hatch:
             houses = [Place(_house(config, address, hatch))] if config.gate_process else []
             workers: list[Place] = []
@@ -103,43 +102,15 @@ class _Stopping:
     asked = False
 
 
-def _interrupt_on_signals() -> _Stopping:
-    """Raise KeyboardInterrupt where a signal finds us, and remember it: what runs there may let it fall."""
+def _stop_on_signals() -> _Stopping:
     stopping = _Stopping()
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        stopping.asked = True
-        raise KeyboardInterrupt
-
-    _on_signals(interrupt)
-    return stopping
-
-
-@contextlib.contextmanager
-def _as_interrupt(stopping: _Stopping) -> Iterator[None]:
-    """Raise KeyboardInterrupt for whatever a signal became on its way through tasks and their clean-up."""
-    try:
-        yield
-    except BaseException as ended:
-        if stopping.asked:
-            raise KeyboardInterrupt from ended
-        raise
-
-
-def _stop_in_order(stopping: _Stopping) -> None:
-    """From now on only remember a signal. Raises KeyboardInterrupt when one came before and was let fall."""
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stopping.asked = True
 
-    _on_signals(ask)
-    if stopping.asked:
-        raise KeyboardInterrupt
-
-
-def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
+        signal.signal(number, ask)
+    return stopping
 
 
 def _listen(config: Config) -> socket.socket:
