@@ -73,10 +73,11 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
 
     `before` runs once the database is there, `ready` once the first worker answers.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
     with database(config, keyring) as (address, admin, admin_password):
-        prepare(config, keyring, address, admin, admin_password)
-        before(address)
+        with _interruptible():
+            prepare(config, keyring, address, admin, admin_password)
+            before(address)
         stopping = _stop_on_signals()
         with _listen(config) as listener, _hatch() as hatch:
             houses = [Place(_house(config, address, hatch))] if config.gate_process else []
@@ -94,6 +95,42 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
                 _stop([place.process for place in workers])
                 _stop([place.process for place in houses])
     return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Let another signal be what Ctrl-C is: asyncio, while it runs, cancels then instead of raising anywhere."""
+    signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt when Ctrl-C came in here, whatever became of it.
+
+    asyncio makes a cancellation of it, which may be let fall, or come out as something else; Python also writes each
+    signal into a socket of ours, which nobody lets fall.
+    """
+    ear, mouth = socket.socketpair()
+    with ear, mouth:
+        ear.setblocking(False)
+        mouth.setblocking(False)
+        before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        except BaseException as ended:
+            if _came(ear):
+                raise KeyboardInterrupt from ended
+            raise
+        finally:
+            signal.set_wakeup_fd(before)
+        if _came(ear):
+            raise KeyboardInterrupt
+
+
+def _came(ear: socket.socket) -> bool:
+    try:
+        return signal.SIGINT in ear.recv(4096)
+    except BlockingIOError:
+        return False
 
 
 class _Stopping:

@@ -39,12 +39,18 @@ class Asked(KwargsModel):
 
 
 def made_plainly(app: Litestar) -> Litestar:
-    """Let what the handlers of `app` ask for be made by plain calls."""
+    """Let what the handlers of `app` ask for be made by plain calls, where that is all that their providers need."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for _, asked in route.route_handler_map.values():
-                asked.__class__ = Asked
-                asked.dependency_batches = [
-                    {one} for batch in asked.dependency_batches for one in sorted(batch, key=lambda made: made.key)
-                ]
+                made = [one for batch in asked.dependency_batches for one in sorted(batch, key=lambda one: one.key)]
+                if all(_is_plain(one.provide) for one in made):
+                    asked.__class__ = Asked
+                    asked.dependency_batches = [{one} for one in made]
     return app
+
+
+def _is_plain(provide: Provide) -> bool:
+    """Tell whether a provider takes the request and returns what is asked for; a plugin's own may do otherwise."""
+    generates = provide.has_sync_generator_dependency or provide.has_async_generator_dependency
+    return provide.has_sync_callable and not generates and set(provide.signature_model._fields) == {"request"}

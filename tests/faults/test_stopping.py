@@ -1,5 +1,7 @@
 """Stopping in order, and being stopped: nothing is left behind, and the next start finds everything."""
 
+import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -10,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ecrm_privacy.config import read_config
+from ecrm_privacy.config import Config, read_config
+from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.processes import _listen
+from ecrm_privacy.processes import _listen, serve
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.worker import WORK, Work, to_text
 from tests.faults.group import Group, free_port, kill_everything
@@ -117,6 +120,29 @@ def test_a_number_that_is_taken_again_does_not_hinder_the_start(stopped: Group) 
         stopped.wait_ready()
         somebody.kill()
     assert stopped.stop()[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("becomes", [None, asyncio.CancelledError])
+def test_an_interrupt_ends_the_start_whatever_it_becomes(
+    tmp_path: Path, number: signal.Signals, becomes: type[BaseException] | None
+) -> None:
+    """What runs while the service starts may let an interrupt fall, or turn it into something else; it counts."""
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+
+    def careless(_address: Address) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        if becomes:
+            raise becomes
+
+    config = Config(data_dir=tmp_path, port=free_port(), database_url="postgresql:///nobody?host=/nowhere")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            serve(config, Keyring.create(tmp_path / "ecrm.key"), before=careless, ready=pytest.fail)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
 
 
 def test_a_start_that_is_interrupted_is_continued(tmp_path: Path) -> None:
