@@ -73,6 +73,7 @@ def serve(config: Config, keyring: Keyring, *, before: Callable[[Address], None]
 
     `before` runs once the database is there, `ready` once the first worker answers.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
     signal.signal(signal.SIGTERM, _interrupt)
     with database(config, keyring) as (address, admin, admin_password):
         with _interruptible():

@@ -129,6 +129,7 @@ def test_an_interrupt_ends_the_start_whatever_it_becomes(
 ) -> None:
     """What runs while the service starts may let an interrupt fall, or turn it into something else; it counts."""
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts what runs in the background
 
     def careless(_address: Address) -> None:
         with contextlib.suppress(KeyboardInterrupt):

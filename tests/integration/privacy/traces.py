@@ -20,6 +20,8 @@ from urllib.parse import quote, quote_plus
 WINDOW, STRIDE = 6, 3
 SHORTEST = WINDOW + STRIDE - 1
 """Shorter patterns are not looked for: they would be found in random bytes."""
+SHORTEST_HEX = 10
+"""Shorter ones neither: the millions of random digits of a dump spell a word of four letters once in some hundred."""
 DIGEST_BYTES = 8
 """So much of a digest is enough: who cuts it off shorter keeps nothing to find people by."""
 NAMESPACES = (uuid.NAMESPACE_DNS, uuid.NAMESPACE_URL, uuid.NAMESPACE_OID, uuid.NAMESPACE_X500)
@@ -113,7 +115,7 @@ def _patterns(values: Iterable[str]) -> tuple[Patterns, Patterns]:
     exact, folded = defaultdict(list), defaultdict(list)
     for value in values:
         for encoding, raw in dict.fromkeys(forms(value)):
-            if len(raw) < SHORTEST:
+            if len(raw) < (SHORTEST_HEX if encoding == "hex-i" else SHORTEST):
                 continue
             kind, made = (folded, raw.lower()) if encoding.endswith("-i") else (exact, raw)
             for offset in range(STRIDE):
