@@ -41,10 +41,23 @@ def test_a_dump_names_nobody(shop: Shop, customers: list[dict[str, str]]) -> Non
 
 
 def test_a_dump_has_no_short_city_either(shop: Shop, customers: list[dict[str, str]]) -> None:
-    """Cities of a few letters, which random bytes may spell, are no word of it."""
+    """Cities of a few letters, which random bytes may spell, are no word of it, and no value of it in hexadecimal."""
     short = {one["city"] for one in customers if len(one["city"].encode()) < traces.SHORTEST}
-    words = b"|".join(re.escape(city.encode()) for city in short)
-    assert short and re.findall(rb"(?i)(?<![0-9a-z])(?:" + words + rb")(?![0-9a-z])", shop.imported.text) == []
+    assert short and _short(short, shop.imported.text) == []
+
+
+def test_a_short_city_would_be_found() -> None:
+    """As a word, and as a whole value in hexadecimal; not among other letters or digits."""
+    row = b"1\t\\x436f726b\t\\x434f524b\tCork\tcork\n"
+    assert len(_short({"Cork"}, row)) == 4
+    assert _short({"Cork"}, b"1\t\\xaa436f726b\t\\x436f726bff\tCorkscrew\n") == []
+
+
+def _short(values: set[str], text: bytes) -> list[bytes]:
+    words = b"|".join(re.escape(value.encode()) for value in values)
+    digits = b"|".join(form.encode().hex().encode() for each in values for form in (each, each.lower(), each.upper()))
+    word = rb"(?i)(?<![0-9a-z])(?:" + words + rb")(?![0-9a-z])"
+    return re.findall(word, text) + re.findall(rb"(?i)(?<![0-9a-f])(?:" + digits + rb")(?![0-9a-f])", text)
 
 
 def test_no_value_of_a_dump_is_the_seed_of_an_import(shop: Shop, customers: list[dict[str, str]]) -> None:

@@ -21,7 +21,8 @@ WINDOW, STRIDE = 6, 3
 SHORTEST = WINDOW + STRIDE - 1
 """Shorter patterns are not looked for: they would be found in random bytes."""
 SHORTEST_HEX = 10
-"""Shorter ones neither: the millions of random digits of a dump spell a word of four letters once in some hundred."""
+"""Nor shorter ones in hexadecimal: random digits spell four letters now and then. `test_dump` finds them where they are
+a whole value."""
 DIGEST_BYTES = 8
 """So much of a digest is enough: who cuts it off shorter keeps nothing to find people by."""
 NAMESPACES = (uuid.NAMESPACE_DNS, uuid.NAMESPACE_URL, uuid.NAMESPACE_OID, uuid.NAMESPACE_X500)
