@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo test check format bench growth crowd kills trials residue lock clean
+.PHONY: help setup demo test check format bench growth crowd kills trials residue peers types lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -70,6 +70,20 @@ trials: setup ## 100,000 requests after withdrawals, asked of four workers; `mak
 
 residue: setup ## what the files of a stopped service still hold of those who were erased: make residue DATA=folder
 	@exec $(BIN)/python -m tests.integration.privacy.residue "$(or $(DATA),data/demo)"
+
+# Of others, from their own packages, into build/, which nobody commits.
+PEERS := vanilla-cookieconsent@3.1.0 klaro@0.7.22 tarteaucitronjs@1.34.0
+
+peers: ## the banners of others, for `ecrm bench script` (needs npm)
+	@mkdir -p build/peers
+	@cd build/peers && for package in $(PEERS); do \
+		name=$${package%@*}; archive=$$(npm pack --silent "$$package") || exit 1; \
+		rm -rf "$$name" && mkdir "$$name" && tar -xzf "$$archive" -C "$$name" --strip-components 1 && rm "$$archive" || exit 1; \
+	done
+
+types: ## compile a page against the types of the script (needs npm)
+	@npm install --silent --no-save --no-package-lock --prefix build/types typescript@5
+	@build/types/node_modules/.bin/tsc --noEmit --strict --target es2022 --lib es2022,dom,dom.iterable tests/types/page.ts
 
 lock: setup ## resolve requirements.lock anew, for every platform (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \

@@ -62,7 +62,6 @@ from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
 from ecrm_privacy.web.limits import Rates
 from ecrm_privacy.web.operations import Health
-from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.preferences import Desks
 from ecrm_privacy.web.servers import bearer_of
 from ecrm_privacy.web.tokens import SignInTokens
@@ -102,7 +101,6 @@ class House(msgspec.Struct, frozen=True):
     upkeep: upkeep.Upkeep
     indexes: BlindIndexes
     hallway: Hallway
-    pages: Pages
     desks: Desks
     tokens: SignInTokens
     publisher: Publisher
@@ -220,15 +218,14 @@ async def _furnish(
     rights_desk = RightsDesk(
         acquire, writer.append, keyring, holders, journal, document.controller.name, site, windows, indexes
     )
-    pages = Pages()
     runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, uses=use_log, desk=desk,
         links=links, disclosures=Disclosures(desk), profiles=Profiles(desk, indexes), receipts=receipts,
         history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
         upkeep=_upkeep(config, acquire, hall.hallway, (upkeep.UseCounts(), *keepers), holders),
-        indexes=indexes, hallway=hall.hallway, pages=pages,
-        desks=Desks(desk, receipts, rights_desk, links, hall.hallway, pages),
+        indexes=indexes, hallway=hall.hallway,
+        desks=Desks(desk, receipts, rights_desk, links, hall.hallway, hall.pages),
         tokens=SignInTokens(_site_keys(config, bundle)),
         publisher=publisher, public_log=logbook.public_log(read, publisher),
         frozen=frozen, health=_health(read, frozen, logbook.guard(config, keyring)),

@@ -43,6 +43,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Networks whose forwarded headers are believed, e.g. `10.0.0.0/8`."""
     region_header: str | None = None
     """Header in which a trusted proxy names the visitor's region, e.g. `cf-ipcountry`."""
+    region_file: Path | None = None
+    """A MaxMind database (.mmdb) that gives the region of a network address; needs the extra `region`."""
     yes_per_minute_subject: int = 60
     yes_per_minute_address: int = 600
     """Rates of a yes; 0 is off. A no has none."""

@@ -22,6 +22,7 @@ from ecrm_privacy.policy.notice import Notices
 from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.operations import Script, read_script
+from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.servers import Authorize, Bearer, authorizer
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Hall(msgspec.Struct, frozen=True):
     authorize: Authorize
     frozen: Frozen
     embed: Script
+    pages: Pages
     plugins: tuple[Any, ...] = ()
 
     @property
@@ -78,7 +80,7 @@ def furnish(config: Config, shelf: Shelf, doors: Doors, guest: Pool | None) -> H
         )
     return Hall(
         config, shelf, hallway, doors.admit, doors.visitors, Notices(), authorizer(doors.bearer), doors.frozen,
-        read_script(), plugins,
+        read_script(), Pages(), plugins,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from litestar.types import ControllerRouterHandler
 from ecrm_privacy.hall import Hall
 from ecrm_privacy.web import (
     answers,
+    banner,
     ledger,
     operations,
     preferences,
@@ -27,6 +28,7 @@ from ecrm_privacy.web import (
     schema,
     servers,
     session,
+    signals,
     uses,
 )  # fmt: skip
 from ecrm_privacy.web.edges import Application, Edges
@@ -41,6 +43,7 @@ PER_REQUEST = ("caller", "signals", "locale", "where")
 
 OPEN: tuple[ControllerRouterHandler, ...] = (
     operations.live, operations.problem, operations.gpc, operations.script, operations.hashed_script,
+    signals.signals_script, banner.banner_form, banner.banner_page,
 )  # fmt: skip
 AT_THE_DOORS: tuple[ControllerRouterHandler, ...] = (
     answers.notice, answers.answer, answers.permitted, answers.my_receipts, answers.receipt,

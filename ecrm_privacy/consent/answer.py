@@ -9,8 +9,9 @@ from datetime import date, timedelta
 
 import msgspec
 
+from ecrm_privacy.consent import tcf
 from ecrm_privacy.consent.standing import Standing, StatusRow, SubjectView, of_purposes, purpose_rule
-from ecrm_privacy.errors import EmptyAnswer, RequiredPurpose, UnknownNotice, UnknownPurpose
+from ecrm_privacy.errors import EmptyAnswer, Malformed, RequiredPurpose, UnknownNotice, UnknownPurpose
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.ledger.record import Change
 from ecrm_privacy.policy.check import is_name
@@ -49,20 +50,24 @@ class SaidAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/answers`."""
+    """The body of `POST /v1/answers`. `tc_string` is what another platform wrote at the act: kept, not believed."""
 
     notice: NoticeVersion
     answers: tuple[SaidAnswer, ...]
     method: ExpressionMethod
+    tc_string: str | None = None
 
 
 def check(bundle: Bundle, said: Said) -> None:
     """Refuse what the active policy has no place for.
 
-    Raises EmptyAnswer, UnknownPurpose (also for channels and recipients), RequiredPurpose, UnknownNotice (with a yes).
+    Raises EmptyAnswer, UnknownPurpose (also for channels and recipients), RequiredPurpose, UnknownNotice (with a yes),
+    Malformed for a TC string that is none.
     """
     if not said.answers:
         raise EmptyAnswer
+    if said.tc_string is not None and not tcf.is_tc_string(said.tc_string):
+        raise Malformed("`tc_string` is an IAB TCF string: segments of base64url with dots between them")
     for answer in said.answers:
         purpose = bundle.purposes.get(answer.purpose)
         if purpose is None or (answer.channel and answer.recipient):

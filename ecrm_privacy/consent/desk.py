@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from ecrm_privacy.consent import store
+from ecrm_privacy.consent import store, tcf
 from ecrm_privacy.consent.access import follow
 from ecrm_privacy.consent.answer import (
     Said,
@@ -262,6 +262,7 @@ class ConsentDesk:
             notice=said.notice,
             where=where,
             effects=tuple(effects),
+            evidence=tcf.evidence(said.tc_string),
         )
         return (
             Taken(

@@ -21,7 +21,8 @@ from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticeShown, PurposeShown
 from ecrm_privacy.vocabulary import Answer, ExpressionMethod, NoticeVersion, Purpose, Regime
-from ecrm_privacy.web.forms import form, local, own_key
+from ecrm_privacy.web import gpp as platform
+from ecrm_privacy.web.forms import back, form, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway, decode, idempotency_key
 from ecrm_privacy.web.texts import labels
 
@@ -51,22 +52,24 @@ class NoticeReply(msgspec.Struct, frozen=True, omit_defaults=True):
     answer_due: bool | None = None
 
 
-class AnswerReply(msgspec.Struct, frozen=True):
-    """`POST /v1/answers`."""
+class AnswerReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`POST /v1/answers`; with `gpp` where a section of IAB GPP applies to a browser."""
 
     receipt_id: str
     leaf_index: int
     permissions: tuple[PermissionRow, ...]
     answer_due: bool
     receipt_url: str
+    gpp: platform.Gpp | None = None
 
 
-class PermissionsReply(msgspec.Struct, frozen=True):
-    """`GET /v1/permissions`."""
+class PermissionsReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`GET /v1/permissions`; with `gpp` where a section of IAB GPP applies to a browser."""
 
     permissions: tuple[PermissionRow, ...]
     notice: NoticeVersion
     answer_due: bool
+    gpp: platform.Gpp | None = None
 
 
 @get("/v1/notice")
@@ -96,11 +99,16 @@ async def notice(
         asked,
         shown.jurisdiction,
         shown.regime,
-        signals.gpc,
+        signalled(standing, signals),
         labels(where.locale),
         answer_due(standing, signals),
     )
     return Response(reply, headers={"Vary": ", ".join(("Cookie", *hallway.notice_varies_with))})
+
+
+def signalled(standing: Standing, signals: Signals) -> bool:
+    """Tell whether Global Privacy Control counts here: it is sent now, or was by this person before, and stands."""
+    return signals.gpc or any(view.gpc for view in standing.views)
 
 
 def _asked_site(request: AnyRequest, hallway: Hallway) -> Where:
@@ -142,15 +150,18 @@ async def answer(
         key = own_key(fields, body)
         hallway.count_yes(request, caller, said)
         taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
-        reply: Response[Any] = Redirect(local(fields.get("return_to", "/preferences")), status_code=303)
+        way = back(fields.get("return_to", "/preferences"), hallway.site_origins())
+        reply: Response[Any] = Redirect(way, status_code=303)
     else:
         key = idempotency_key(request.headers.get("idempotency-key"))
         said = expressed_here(decode(body, Said), signals)
         hallway.count_yes(request, caller, said)
         taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
         url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
+        told = _told(hallway.bundle, where, taken.permissions, signals)
         reply = Response(
-            AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url), status_code=201
+            AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url, told),
+            status_code=201,
         )
     set_cookies(reply, taken, hallway, where)
     return reply
@@ -234,7 +245,15 @@ async def permitted(
         return await history.of(standing, asked, where)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     rows = capturing(permissions(standing, signals), hallway.preferences)
-    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
+    heard = msgspec.structs.replace(signals, gpc=signalled(standing, signals))
+    told = _told(standing.bundle, where, rows, heard)
+    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals), told)
+
+
+def _told(bundle: Bundle, where: Where, rows: tuple[PermissionRow, ...], signals: Signals) -> platform.Gpp | None:
+    """What `__gpp` of the page is to tell from now on; None where no section applies."""
+    told = platform.told(bundle, bundle.jurisdiction(where.jurisdiction), rows, gpc=signals.gpc)
+    return told if told.section_list else None
 
 
 @get("/v1/receipts")

@@ -43,6 +43,7 @@ PAGE_POLICY = (
     b"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+NOT_FRAMED = b"frame-ancestors 'none'"
 DATA_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 EVERY: tuple[Header, ...] = ((b"x-content-type-options", b"nosniff"),)
 PAGE: tuple[Header, ...] = (
@@ -238,6 +239,12 @@ class _Answer:
 def _is_embedded(path: str) -> bool:
     """Tell whether pages of other origins load this: the script under either name, and what it brings along."""
     return path.startswith("/static/") or (path.startswith("/ecrm.") and path.endswith(".js"))
+
+
+def framed_by(origins: Iterable[str]) -> str:
+    """Return the policy of a page that pages of these origins, and our own, may frame."""
+    ancestors = " ".join(("frame-ancestors 'self'", *origins))
+    return PAGE_POLICY.replace(NOT_FRAMED, ancestors.encode()).decode()
 
 
 def _with(vary: bytes, name: bytes) -> bytes:

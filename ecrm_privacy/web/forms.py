@@ -1,7 +1,8 @@
 """What pages with forms share: what was posted, where to go afterwards, and names out of paths."""
 
+from collections.abc import Collection
 from hashlib import sha256
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from ecrm_privacy.errors import Malformed, NotKnown
@@ -28,6 +29,17 @@ def local(path: str) -> str:
     """Return `path` if it stays on this site, else the preferences page: nobody is redirected elsewhere."""
     safe = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if safe else "/preferences"
+
+
+def back(address: str, origins: Collection[str]) -> str:
+    """Return `address` if it is a page of one of these origins or stays on this site, else the preferences page."""
+    if "\\" in address or not address.isprintable():
+        return local(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return local("")
+    return address if f"{parts.scheme}://{parts.netloc}" in origins else local(address)
 
 
 def is_uuid(text: str) -> UUID:

@@ -16,11 +16,12 @@ from ecrm_privacy.consent.desk import Where, hash_token
 from ecrm_privacy.errors import KeyMissing, Malformed, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
-from ecrm_privacy.policy.documents import Bundle
+from ecrm_privacy.policy.documents import DEFAULT_REGION, Bundle
 from ecrm_privacy.policy.notice import negotiate
 from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.vocabulary import Answer
 from ecrm_privacy.web.limits import Rates, client_address, is_from, networks
+from ecrm_privacy.web.regions import Regions, open_regions
 
 CHOICE_COOKIE = "ecrm_choice"
 CHOICE_MAX_AGE_S = 180 * 86400
@@ -52,6 +53,7 @@ class Hallway:
         self._config = config
         self._shelf = shelf
         self._trusted = networks(config.trusted_proxies)
+        self._regions: Regions | None = open_regions(config.region_file) if config.region_file else None
         self._rates = Rates(config.yes_per_minute_subject, config.yes_per_minute_address)
         self.session_cookie = "__Host-ecrm" if config.is_https else "ecrm"
 
@@ -90,11 +92,21 @@ class Hallway:
         return Signals(regime, gpc, made.no_here, answered=made.notice)
 
     def region(self, request: Connection) -> str:
-        """Return the region a trusted proxy named, else the site's jurisdiction."""
+        """Return the region that a trusted proxy named, else that of the address by the region file.
+
+        Where we look and find none, the strictest law holds; where nobody looks, that of the site. A server asks from
+        its own place, which says nothing about the person.
+        """
         header = self._config.region_header
-        if header and (named := request.headers.get(header)) and is_from(request.scope, self._trusted):
-            return named.lower()
-        return self.bundle.sites[self.site(request)].jurisdiction
+        looked = self._regions is not None
+        if header and self._trusted:
+            looked = True
+            if (named := request.headers.get(header)) and is_from(request.scope, self._trusted):
+                return named.lower()
+        if not looked or "authorization" in request.headers:
+            return self.bundle.sites[self.site(request)].jurisdiction
+        found = self._regions.of(client_address(request.scope, self._trusted)) if self._regions else ""
+        return found or DEFAULT_REGION
 
     @property
     def notice_varies_with(self) -> tuple[str, ...]:
@@ -103,13 +115,18 @@ class Hallway:
         return ("Origin", "Accept-Language", "Sec-GPC", *((named,) if named else ()))
 
     def site(self, request: Connection) -> str:
-        """Return the site whose origins hold the caller's; the first one for our own pages."""
+        """Return the site whose origins hold the caller's; for our own pages the one they name, or the first."""
         origin = request.headers.get("origin", "")
         sites = self.bundle.sites
-        for name, site in sites.items():
-            if origin in site.origins or origin in self._config.site_origins.get(name, ()):
+        for name in sites:
+            if origin in self.origins_of(name):
                 return name
-        return next(iter(sites))
+        named = request.query_params.get("site", "")
+        return named if named in sites else next(iter(sites))
+
+    def origins_of(self, site: str) -> tuple[str, ...]:
+        """Return the origins of a site's pages, those of the configuration too."""
+        return (*self.bundle.sites[site].origins, *self._config.site_origins.get(site, ()))
 
     def locale(self, request: Connection) -> str:
         """Return the language of the answer: `?locale=` if the site has it, else by Accept-Language."""

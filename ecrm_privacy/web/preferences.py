@@ -20,8 +20,8 @@ from ecrm_privacy.policy import choice
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.vocabulary import RightKind
 from ecrm_privacy.web import letter
-from ecrm_privacy.web.answers import field_name, said_by_form, set_cookies
-from ecrm_privacy.web.forms import form, is_uuid, local, own_key
+from ecrm_privacy.web.answers import field_name, said_by_form, set_cookies, signalled
+from ecrm_privacy.web.forms import back, form, is_uuid, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.texts import texts
@@ -54,7 +54,7 @@ async def _letter(desks: Desks, caller: Caller, signals: Signals, where: Where, 
         used=by_month(await desks.rights.uses(caller), bundle, where.locale, t),
         receipts=letter.acts(await desks.receipts.mine(standing), bundle, where.locale, t),
         flash=flash,
-        gpc=signals.gpc,
+        gpc=signalled(standing, signals),
         signed_in={"name": profile.get("contact", {}).get("name", "—")} if standing.account else None,
         idempotency_key=secrets.token_urlsafe(24),
         answer_due=answer_due(standing, signals),
@@ -88,7 +88,7 @@ async def prefer(
     desks.hallway.count_yes(request, caller, said)
     taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body)
     if "return_to" in fields:
-        reply: Response[Any] = Redirect(local(fields["return_to"]), status_code=303)
+        reply: Response[Any] = Redirect(back(fields["return_to"], desks.hallway.site_origins()), status_code=303)
     else:
         caller = Caller(hash_token(taken.session_token)) if taken.session_token else caller
         undo = {field_name(answer): "withdrawn" if answer.answer == "given" else "given" for answer in said.answers}

@@ -10,7 +10,7 @@ from typing import Final
 
 DEFAULT_LOCALE: Final = "en"
 LABELS: Final = (
-    "close", "details", "failed", "kept", "pending", "receipt",
+    "close", "details", "dir", "failed", "frame_more", "frame_waits", "frame_yes", "kept", "pending", "receipt",
     "recipients", "region", "required", "saved", "undo", "uses",
 )  # fmt: skip
 """The keys that `/ecrm.js` reads from `labels` in the answer of GET /v1/notice."""

@@ -69,5 +69,16 @@ class Visitor(NamedTuple):
         return self.page.locator(f'ecrm-slot[name="{name}"] [data-slot="{name}"]')
 
 
+STRICT = {"Content-Security-Policy": "default-src 'self'"}
+TAGS = '<script src="/signals.js"></script><script type="module" src="/ecrm.js"></script>'
+
+
+def at_a_shop(page: Page, body: str, head: str = TAGS, headers: dict[str, str] | None = None) -> None:
+    """Look at a page of a shop with this body, under a policy that allows nothing inline and nobody else."""
+    html = f"<!doctype html><html lang='en'><head><title>A shop</title>{head}</head><body>{body}</body></html>"
+    page.route("**/a-shop", lambda route: route.fulfill(body=html, content_type="text/html", headers=headers or STRICT))
+    page.goto("/a-shop")
+
+
 Visit = Callable[..., Visitor]
 """`visit(scripts=False, viewport=PHONE, color_scheme="dark", …)` makes a visitor with a fresh browser."""

@@ -47,9 +47,9 @@ input:checked::before { inset-inline-start: calc(100% - 1.25rem - 3px); }
 }`;
 
 let rows = []; // permissions as last acknowledged, narrowed by what was said since
-let events = {}; // type → purpose
 let version; // of the notice
 let notice;
+let gpp;
 let banner;
 let loaded;
 let queue = [];
@@ -97,23 +97,28 @@ const opposite = (before) =>
       answer: saidYes(row) ? "given" : "withdrawn",
     }));
 
-// A script that ran cannot be stopped; an iframe can.
+// A script cannot be stopped; an iframe can.
 function announce() {
-  document.dispatchEvent(new CustomEvent("ecrm:permissions", { detail: { permissions: rows } }));
+  document.dispatchEvent(new CustomEvent("ecrm:permissions", { detail: { permissions: rows, gpp } }));
   for (const old of document.querySelectorAll('script[type="text/plain"][data-ecrm-purpose]')) {
     if (!allowed(old.dataset.ecrmPurpose)) continue;
     const script = h("script", {}, old.text);
     for (const { name, value } of old.attributes) if (name != "type") script.setAttribute(name, value);
     old.replaceWith(script);
   }
+  let waits;
   for (const frame of document.querySelectorAll("iframe[data-ecrm-src]")) {
-    const src = allowed(frame.dataset.ecrmPurpose) ? frame.dataset.ecrmSrc : frame.src && "about:blank";
+    const may = allowed(frame.dataset.ecrmPurpose);
+    const src = may ? frame.dataset.ecrmSrc : frame.src && "about:blank";
     if (src && frame.getAttribute("src") != src) frame.src = src;
+    waits ||= !may;
   }
+  if (waits && loaded)
+    import(new URL("/static/ecrm-frames.js", here)).then((part) => part.fill({ words, find, open, answer })).catch(() => {});
   consentMode("update");
 }
 
-// Google Consent Mode v2: only a yes that was said counts.
+// Google: only a yes that was said counts.
 function consentMode(command) {
   const said = (purpose) =>
     allowed(purpose) && given(find(purpose + "//")) ? "granted" : "denied";
@@ -134,8 +139,8 @@ async function load() {
   const data = reply?.ok && (await reply.json().catch(() => {}));
   if (data) {
     rows = data.permissions;
-    events = data.events || events;
-    version = data.notice?.version || data.notice;
+    gpp = data.gpp;
+    version = data.notice;
     loaded = true;
     flush();
   }
@@ -144,7 +149,7 @@ async function load() {
   else if (data && !banner?.free) banner ? banner.close() : form()?.remove();
 }
 
-async function show(view, about) {
+async function words() {
   if (!notice) {
     const query = new URLSearchParams(here.search);
     if (root.lang) query.set("locale", root.lang);
@@ -152,8 +157,13 @@ async function show(view, about) {
     version = data.notice.version;
     notice = data;
   }
+  return notice;
+}
+
+async function show(view, about) {
+  await words();
   if (!banner) {
-    // Between head and body it comes first by keyboard, and no selector of the page's own notices it.
+    // Here it comes first by keyboard, and no selector of the page meets it.
     document.body.before((banner = h("ecrm-banner")));
     form()?.remove();
   }
@@ -163,17 +173,20 @@ async function show(view, about) {
 const open = (purpose) => show("choose", purpose);
 
 // A no holds here at once, a yes when it is acknowledged.
-function answer(answers, method = "save") {
+function answer(answers, method = "save", tc_string) {
   const closes = (said, row) =>
     said.answer != "given" && said.purpose == row.purpose && (!(said.channel || said.recipient) || id(said) == id(row));
   const no = { allowed: false, status: "refused" };
   rows = rows.map((row) => (answers.some((said) => closes(said, row)) ? { ...row, ...no } : row));
+  gpp = null;
   announce();
   const shown = version;
-  const task = last.then(() => submit({ notice: shown || version, answers, method }));
+  const task = last.then(() => submit({ notice: shown || version, answers, method, tc_string }));
   last = task.catch(() => {});
   return task;
 }
+
+const stay = (event) => event.preventDefault();
 
 async function submit(body) {
   const headers = { "Idempotency-Key": crypto.randomUUID() };
@@ -186,15 +199,19 @@ async function submit(body) {
       throw new Error(reply.status);
     }
     banner?.say("pending");
+    document.dispatchEvent(new Event("ecrm:pending"));
+    addEventListener("beforeunload", stay);
     await new Promise((again) => {
       addEventListener("online", again, { once: true });
       setTimeout(again, (+reply?.headers.get("Retry-After") || wait) * 1000);
     });
+    removeEventListener("beforeunload", stay);
   }
 }
 
 function settle(taken) {
   rows = taken.permissions;
+  gpp = taken.gpp;
   announce();
   reload();
   if (taken.answer_due) notice = null;
@@ -207,7 +224,7 @@ function reload() {
   for (const slot of document.querySelectorAll("ecrm-slot")) slot.load();
 }
 
-// Waits in memory until the permissions are known; without one it is dropped.
+// Waits until the permissions are known; without one it is dropped.
 function track(event) {
   setTimeout(flush, 500);
   queue.push({ event_id: crypto.randomUUID(), at: new Date().toISOString(), ...event });
@@ -215,7 +232,7 @@ function track(event) {
 
 function flush() {
   if (!loaded) return;
-  const purpose = (type) => events[type] || (/^(purchase|return)$/.test(type) ? "order" : "remember");
+  const purpose = (type) => (/^(purchase|return)$/.test(type) ? "order" : "remember");
   const batch = queue.filter(({ type }) => allowed(purpose(type))).slice(-500);
   queue = [];
   if (batch.length) post("/v1/events", { events: batch }).catch(() => queue.push(...batch));
@@ -322,7 +339,7 @@ class Banner extends HTMLElement {
     this.opener?.focus();
   }
 
-  // Neither focus nor the end of a scrolling page stays behind the banner.
+  // Neither focus nor the end of the page stays behind the banner.
   room() {
     const height = this.isConnected && this.shadowRoot.firstChild.offsetHeight + 16 + "px";
     root.style.scrollPaddingBlockEnd = height || "";
@@ -332,7 +349,7 @@ class Banner extends HTMLElement {
 
 const gpc = () => notice.gpc && h("small", {}, notice.notice.gpc_text);
 
-// One purpose in the list: nothing is ticked that nobody said.
+// Nothing is ticked that nobody said.
 function entry(purpose) {
   const row = (name, text) => {
     const checked = given(find(name)) ? "" : null;
@@ -373,7 +390,7 @@ class Slot extends HTMLElement {
   }
 }
 
-consentMode("default");
+if (!window.ecrm) consentMode("default"); // else signals.js did
 window.ecrm = {
   get permissions() {
     return rows;

@@ -1,0 +1,48 @@
+"""Whose law holds for a visitor: by a trusted proxy or a file, and the strictest where neither knows."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests import mmdb
+from tests.conftest import Cluster
+from tests.houses import Opened, house_of_its_own
+
+pytestmark = pytest.mark.anyio
+
+KNOWN, UNKNOWN = "192.0.2.7", "203.0.113.9"
+
+
+@pytest.fixture(scope="module")
+async def opened(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Opened]:
+    """A house behind a proxy, with a file of regions."""
+    folder = tmp_path_factory.mktemp("house")
+    file = folder / "regions.mmdb"
+    file.write_bytes(mmdb.written({"192.0.2.0/24": ("US", "CA")}))
+    settings = {"region_header": "x-region", "trusted_proxies": ("127.0.0.1/32",), "region_file": file}
+    async with house_of_its_own(cluster, folder, **settings) as house:
+        yield house
+
+
+@pytest.mark.parametrize(
+    ("headers", "jurisdiction"),
+    [
+        ({"X-Region": "de"}, "eu"),
+        ({"X-Region": "XX"}, "default"),
+        ({"X-Forwarded-For": KNOWN}, "us-ca"),
+        ({"X-Forwarded-For": KNOWN, "X-Region": "uk"}, "uk"),
+        ({"X-Forwarded-For": UNKNOWN}, "default"),
+        ({}, "default"),
+    ],
+)
+async def test_the_law_follows_the_region(headers: dict[str, str], jurisdiction: str, opened: Opened) -> None:
+    """The proxy's word comes before the file's; whom neither knows has the strictest law, not the site's."""
+    reply = (await opened.browser().http.get("/v1/notice", headers=headers)).json()
+    assert reply["jurisdiction"] == jurisdiction
+    assert (reply["regime"] == "strict") == (jurisdiction == "default")
+
+
+async def test_a_server_asks_under_the_law_of_its_site(opened: Opened) -> None:
+    """Where a server stands says nothing about the person, so the site's law holds."""
+    headers = {"Authorization": "Bearer none", "X-Forwarded-For": UNKNOWN}
+    assert (await opened.browser().http.get("/v1/notice", headers=headers)).json()["jurisdiction"] == "eu"
