@@ -266,8 +266,9 @@ class Banner extends HTMLElement {
     this.status = h("p", { role: "status" });
     this.heading = h("h2", { tabindex: -1 }, title);
     const words = h("div", {}, this.heading, ...children, this.status);
-    this.shadowRoot.replaceChildren(h("section", { class: name }, words, this.nav));
-    this.room();
+    const section = h("section", { class: name }, words, this.nav);
+    this.shadowRoot.replaceChildren(section);
+    new ResizeObserver(() => this.room()).observe(section);
   }
 
   buttons(...actions) {
@@ -299,7 +300,6 @@ class Banner extends HTMLElement {
 
   say(name) {
     this.status.textContent = label(name);
-    this.room();
   }
 
   said(action) {
