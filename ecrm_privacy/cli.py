@@ -15,6 +15,7 @@ from ecrm_privacy import (
     verbs_policy,
     verbs_shard,
     verbs_witness,
+    verbs_words,
 )  # fmt: skip
 from ecrm_privacy.config import Config, read_config
 from ecrm_privacy.errors import Failure, StartRefused
@@ -105,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--name", help="the witness's own name, a URL without scheme; given once, at the first start")
     one.add_argument("--port", type=int, help="default: 8100")
     one.add_argument("--host", help="where to listen (default: 127.0.0.1, this machine alone)")
+
+    verbs_words.arguments(verb, group("words", "what our pages say, in each language"))
 
     one = verb("bench", verbs.bench, "the benchmarks, each beside its own limit", "ecrm bench seal")
     one.add_argument("name", nargs="?", help="one benchmark; default: all")

@@ -34,6 +34,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The service's own origin as browsers see it, e.g. `https://privacy.shop.example`; default: host and port."""
     policies: Path | None = None
     """A folder of policy documents; default: the shipped bundle."""
+    words: Path | None = None
+    """A folder of further languages, `web/pt.toml` and `personalization/pt.toml`; default: the shipped ones alone."""
     plugins: tuple[str, ...] = ("personalization.plugin",)
     log_origin: str = "localhost/ecrm"
     """Name of the ledger in checkpoints: a URL without scheme."""

@@ -24,6 +24,8 @@ from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.operations import Script, read_script
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.servers import Authorize, Bearer, authorizer
+from ecrm_privacy.web.texts import TEXTS
+from ecrm_privacy.words.catalogue import Catalogues
 
 log = structlog.get_logger(__name__)
 
@@ -69,9 +71,21 @@ class Hall(msgspec.Struct, frozen=True):
         return tuple(Repeated(job.name, job.every_s, job.run) for plugin in self.plugins for job in plugin.jobs)
 
 
+def catalogues(config: Config) -> list[Catalogues]:
+    """Return the words of our pages, and those of each plugin that speaks, with those that the operator put beside."""
+    plugins = (importlib.import_module(name) for name in config.plugins)
+    found = [TEXTS, *(plugin.WORDS for plugin in plugins if hasattr(plugin, "WORDS"))]
+    if config.words is not None:
+        for each in found:
+            each.beside(config.words / each.folder.parent.name)
+    return found
+
+
 def furnish(config: Config, shelf: Shelf, doors: Doors, guest: Pool | None) -> Hall:
     """Make a hall, with its plugins if there are connections for them."""
     hallway = Hallway(config, shelf)
+    if config.words is not None:
+        catalogues(config)
     plugins: tuple[Any, ...] = ()
     if guest is not None:
         plugins = tuple(

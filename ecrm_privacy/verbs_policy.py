@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from ecrm_privacy.config import Config
 from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.enact import read_policy
 from ecrm_privacy.errors import PolicyRefused, StartRefused
+from ecrm_privacy.hall import catalogues
 from ecrm_privacy.policy.compile import compile as compile_policy
 from ecrm_privacy.policy.decide import Facts
 from ecrm_privacy.policy.diff import Diff, Difference, diff
@@ -23,6 +24,7 @@ from ecrm_privacy.policy.review import review
 from ecrm_privacy.policy.store import AskedAgain, asked_again, living_under
 from ecrm_privacy.verbs import in_house, put_in_force, say
 from ecrm_privacy.vocabulary import Channel, ConsentStatus, Purpose, Recipient, Regime
+from ecrm_privacy.words.catalogue import DEFAULT_LOCALE, findings
 
 
 def policy_check(config: Config, given: Namespace) -> int:
@@ -39,13 +41,24 @@ def policy_check(config: Config, given: Namespace) -> int:
         for name, law in sorted(bundle.jurisdictions.items()):
             for source in law.sources:
                 say(f"source: jurisdictions/{name}.toml: {source.law}, {source.article}: {source.address}")
-    status = _found(found.problems, found.warnings)
+    status = _found(found.problems, (*found.warnings, *_unspoken(config, bundle)))
     if status == 0:
         say(
             f"sound: {len(bundle.purposes)} purposes, {len(bundle.notices)} notices, {len(bundle.jurisdictions)}"
             f" jurisdictions, {rows} rows, bundle {bundle.hash.hex()[:16]}"
         )
     return status
+
+
+def _unspoken(config: Config, bundle: Bundle) -> Iterator[str]:
+    """Languages of sites that our pages do not speak, and what is missing or stale in those that they do."""
+    offered = sorted({(locale, name) for name, site in bundle.sites.items() for locale in site.locales})
+    for spoken in catalogues(config):
+        for locale, site in offered:
+            if spoken.of(locale)["locale"] == DEFAULT_LOCALE != locale.partition("-")[0]:
+                yield f"sites/{site}.toml: locales: no {spoken.named}/{locale}.toml: those pages speak English there"
+        files = {f"{spoken.named_file(spoken.of(locale)['locale'])}: " for locale, _ in offered}
+        yield from (line for line in findings(spoken) if line.startswith(tuple(files)))
 
 
 def _found(problems: Sequence[str], warnings: Sequence[str]) -> int:

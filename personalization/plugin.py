@@ -31,7 +31,7 @@ from personalization.aggregate import affinity
 from personalization.collect import catalogue, keeping
 from personalization.collect.catalogue import NamedItem
 from personalization.collect.events import STORED, Acquire, EventLine, Intake
-from personalization.interact import behaviour, browse, outage
+from personalization.interact import because, behaviour, browse, outage
 from personalization.interact.shelf import Shelf, Shelves
 from personalization.interact.slots import Slots
 from personalization.web import intake, pages, slots
@@ -39,6 +39,8 @@ from personalization.web.engine import Engine
 
 HERE = Path(__file__).parent
 TEMPLATES, STATIC = HERE / "templates", HERE / "static"
+WORDS = because.WORDS
+"""What the guest says, by language; `ecrm words` reads it here."""
 SURFACE = Surface(HERE / "web" / "calls.toml", intake.BODIES)
 ACQUIRE_S = 10.0
 """How long a job or an import waits for a connection; nobody waits for them."""

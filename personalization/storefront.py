@@ -194,7 +194,7 @@ def shop_token(customer_number: str, hallway: Hallway, where: Where, keys: Path)
 # who can be signed in as ----------------------------------------------------------------------------------------------
 
 ASKED = ("remember", "personalize", "model.contribute")
-SHOWN = ("said yes yes yes", "said yes yes no", "said yes no no", "said no yes no", "said no no no", "said")
+SHOWN = ("said_yes_yes_yes", "said_yes_yes_no", "said_yes_no_no", "said_no_yes_no", "said_no_no_no", "said")
 """The ways to have answered what is `ASKED`, as keys of the texts; one person is offered for each."""
 
 
@@ -214,7 +214,7 @@ def people(config: Config, answers: Path) -> tuple[Person, ...]:
 def _said(line: Mapping[str, Any]) -> tuple[str, str]:
     own = {one["purpose"]: one["answer"] for one in line["answers"] if not {"channel", "recipient"} & one.keys()}
     words = ("yes" if own.get(purpose) == "given" else "no" for purpose in ASKED)
-    return line["customer_number"], " ".join(("said", *words))
+    return line["customer_number"], "_".join(("said", *words))
 
 
 HANDLERS: Sequence[Any] = (home, section, item, choose_person)

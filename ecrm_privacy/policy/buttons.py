@@ -55,6 +55,74 @@ SPEECH: Mapping[str, Speech] = {
             "weiter", "fortfahren", "vielleicht",
         ),
     ),
+    "fr": Speech(
+        yes=("accepter", "accepte", "autoriser", "autorise", "consentir", "d'accord", "oui"),
+        no=("refuser", "refuse", "rejeter", "rejette", "interdire", "décliner", "non", "pas"),
+        all=("tout", "tous", "toutes"),
+        shames=(
+            "merci, je", "tant pis", "dommage", "malheureusement", "quand même", "malgré tout", "moins pertinent",
+            "non pertinent", "ennuyeux", "limité", "limitée", "renoncer", "renonce", "perdre",
+            "sans avantages", "risque",
+        ),
+        evades=(
+            "plus tard", "pas maintenant", "paramètres", "paramétrer", "options", "plus", "gérer", "fermer", "passer",
+            "continuer", "peut-être",
+        ),
+    ),
+    "es": Speech(
+        yes=("aceptar", "acepto", "permitir", "permito", "consentir", "autorizar", "de acuerdo", "sí"),
+        no=("rechazar", "rechazo", "denegar", "prohibir", "negar", "no"),
+        all=("todo", "todos", "todas"),
+        shames=(
+            "gracias, yo", "da igual", "lástima", "por desgracia", "lamentablemente",
+            "de todos modos", "menos relevante",
+            "irrelevante", "aburrido", "limitado", "limitada", "renunciar", "renuncio", "perder",
+            "sin ventajas", "riesgo",
+        ),
+        evades=(
+            "más tarde", "ahora no", "ajustes", "configurar", "configuración", "opciones", "más", "gestionar", "cerrar",
+            "omitir", "continuar", "quizás", "tal vez",
+        ),
+    ),
+    "ru": Speech(
+        yes=("принять", "принимаю", "разрешить", "разрешаю", "согласиться", "согласен", "согласна", "согласие", "да"),
+        no=("отклонить", "отклоняю", "отказаться", "отказываюсь", "отказать", "запретить", "запрещаю", "нет", "не"),
+        all=("всё", "все", "всех", "всем", "всего"),
+        shames=(
+            "спасибо, я", "всё равно", "к сожалению", "жаль", "хуже", "менее подходящ", "скучн",
+            "ограничен", "упустить",
+            "потерять", "лишиться", "риск",
+        ),
+        evades=(
+            "позже", "потом", "не сейчас", "настройки", "настроить", "параметры", "больше", "подробнее", "управлять",
+            "закрыть", "пропустить", "продолжить", "может быть",
+        ),
+    ),
+    "fa": Speech(
+        yes=("پذیرش", "پذیرفتن", "می‌پذیرم", "قبول", "موافقم", "موافقت", "اجازه", "بله", "آری"),
+        no=("رد", "نپذیرفتن", "نمی‌پذیرم", "مخالفم", "مخالفت", "نه", "خیر"),
+        all=("همه", "همه‌چیز", "تمام"),
+        shames=(
+            "متأسفانه", "با این حال", "به هر حال", "مهم نیست", "بدتر", "خسته‌کننده", "محدود",
+            "از دست", "بدون مزایا", "خطر",
+        ),
+        evades=(
+            "بعداً", "فعلاً", "حالا نه", "تنظیمات", "گزینه‌ها", "بیشتر", "مدیریت", "بستن", "رد شدن", "ادامه", "شاید",
+        ),
+    ),
+    "ar": Speech(
+        yes=("قبول", "أقبل", "موافق", "موافقة", "أوافق", "السماح", "سماح", "أسمح", "نعم"),
+        no=("رفض", "أرفض", "عدم", "أعترض", "لا"),
+        all=("الكل", "كل", "الجميع", "جميع"),
+        shames=(
+            "للأسف", "مع ذلك", "على أي حال", "لا يهمني", "أسوأ", "ممل", "محدود", "محدودة", "أخسر",
+            "أفقد", "دون مزايا", "خطر",
+        ),
+        evades=(
+            "لاحقًا", "ليس الآن", "الإعدادات", "إعدادات", "خيارات", "المزيد", "إدارة", "إغلاق", "تخطي",
+            "متابعة", "ربما",
+        ),
+    ),
 }  # fmt: skip
 """The languages whose buttons can be read here; in others a person must."""
 

@@ -2,32 +2,20 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
-from babel.dates import format_date, format_datetime
 
 from ecrm_privacy.consent.receipts import Act, Receipt
 from ecrm_privacy.consent.standing import PermissionRow
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
 from ecrm_privacy.vocabulary import YES, Answer, Category, Purpose
+from ecrm_privacy.words import writing
+from ecrm_privacy.words.catalogue import Words, filled
 
-Words = Mapping[str, str]
-DIALECT = {"en": "en_GB"}
-"""How a language that we write is spoken: 3 May 2026, as the shop writes it too."""
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})\S*")
-
-
-def day_text(day: date, locale: str) -> str:
-    """Return a day as people of `locale` write it."""
-    return str(format_date(day, "long", locale=DIALECT.get(locale, locale)))
-
-
-def moment_text(moment: datetime, locale: str) -> str:
-    """Return a moment (UTC) as people of `locale` write it."""
-    return str(format_datetime(moment, "long", locale=DIALECT.get(locale, locale)))
 
 
 def rows(
@@ -52,7 +40,7 @@ def _row(
         "retention": purpose.retention,
         "basis": purpose.basis,
         "required": purpose.required,
-        "since_text": t["since"].format(day=day_text(said, locale)) if said else "",
+        "since_text": filled(t, "since", day=writing.day(said, locale)) if said else "",
         **_answer(permission, t),
         "channels": [
             {
@@ -85,13 +73,18 @@ def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
     }
 
 
-def known(bundle: Bundle, locale: str, profile: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+def field_name(field: str, t: Words) -> str:
+    """Return what people call a field of a profile or a column; what has no word keeps its name."""
+    return t.get(f"field_{field}", field.replace("_", " "))
+
+
+def known(bundle: Bundle, locale: str, profile: Mapping[str, Mapping[str, str]], t: Words) -> list[dict[str, Any]]:
     """Return what is known about a subject, by category."""
     return [
         {
             "category": category,
             "name": bundle.categories[Category(category)].texts[locale].name,
-            "fields": [{"field": field.replace("_", " "), "value": value} for field, value in fields.items()],
+            "fields": [{"field": field_name(field, t), "value": value} for field, value in fields.items()],
         }
         for category, fields in profile.items()
         if category in bundle.categories
@@ -102,16 +95,21 @@ def acts(found: Sequence[Act], bundle: Bundle, locale: str, t: Words) -> list[di
     """Return one line per act of the subject."""
     return [
         {
-            "at_text": moment_text(act.event.event_time, locale),
-            "summary": ", ".join(
+            "at_text": writing.moment(act.event.event_time, locale),
+            "summary": f"{t['comma']} ".join(
                 dict.fromkeys(
-                    f"{purpose_name(bundle, change.purpose, locale)}: {t.get(f'answer_{change.status}', change.status)}"
+                    filled(
+                        t,
+                        "pair",
+                        name=purpose_name(bundle, change.purpose, locale),
+                        value=t.get(f"answer_{change.status}", change.status),
+                    )
                     for change in act.event.changes
                     if not change.channel and not change.recipient
                 )
             )
             or t[f"method_{act.event.method}"],
-            "leaf_index": act.leaf_index,
+            "entry_text": filled(t, "entry", index=writing.figures(str(act.leaf_index), locale)),
         }
         for act in found
     ]
@@ -119,8 +117,12 @@ def acts(found: Sequence[Act], bundle: Bundle, locale: str, t: Words) -> list[di
 
 def purpose_name(bundle: Bundle, purpose: str, locale: str) -> str:
     """Return a purpose's name for people; a purpose that the policy dropped keeps its word."""
-    document = bundle.purposes.get(Purpose(purpose))
-    return document.texts[locale].name if document else purpose
+    return _name(bundle.purposes, purpose, locale)
+
+
+def _name(documents: Mapping[Any, Any], word: str, locale: str) -> str:
+    document = documents.get(word)
+    return str(document.texts[locale].name) if document else word
 
 
 def receipt(found: Receipt, receipt_id: str, bundle: Bundle, locale: str, t: Words) -> dict[str, Any]:
@@ -128,18 +130,22 @@ def receipt(found: Receipt, receipt_id: str, bundle: Bundle, locale: str, t: Wor
     note = found.proof.rpartition("\n\n\N{EM DASH}")[0].split("\n")
     return {
         "receipt_id": receipt_id,
-        "when_text": moment_text(found.event.event_time, locale),
+        "when_text": writing.moment(found.event.event_time, locale),
         "notice": found.event.notice,
         "method_text": t[f"method_{found.event.method}"],
         "changes": [
             {
                 "name": " · ".join(
                     part
-                    for part in (purpose_name(bundle, change.purpose, locale), change.channel, change.recipient)
+                    for part in (
+                        purpose_name(bundle, change.purpose, locale),
+                        _name(bundle.channels, change.channel, locale),
+                        _name(bundle.recipients, change.recipient, locale),
+                    )
                     if part
                 ),
                 "answer_text": t.get(f"answer_{change.status}", change.status),
-                "until_text": t["until"].format(day=day_text(change.until, locale)) if change.until else "",
+                "until_text": filled(t, "until", day=writing.day(change.until, locale)) if change.until else "",
             }
             for change in found.event.changes
         ],
@@ -158,8 +164,8 @@ def certificate(text: str, locale: str) -> dict[str, Any]:
     """Return what the certificate of an erasure says, and its whole text."""
     held = msgspec.json.decode(text)
     return {
-        "requested_text": day_text(date.fromisoformat(held["requested"]), locale),
-        "done_text": day_text(date.fromisoformat(held["done"]), locale),
+        "requested_text": writing.day(date.fromisoformat(held["requested"]), locale),
+        "done_text": writing.day(date.fromisoformat(held["done"]), locale),
         "stays": held["stays"],
         "text": _json(held),
     }
@@ -195,12 +201,12 @@ def _table(name: str, part: Any, t: Words) -> dict[str, Any] | None:
     if not part:
         return None
     if isinstance(part, Mapping):
-        lines = [[key.replace("_", " "), _cell(value, t)] for key, value in part.items()]
+        lines = [[field_name(key, t), _cell(value, t)] for key, value in part.items()]
         return {"name": name, "columns": ["", ""], "rows": lines}
     if isinstance(part, list) and all(isinstance(line, Mapping) for line in part):
         keys = dict.fromkeys(key for line in part for key, value in line.items() if value is not None and value != "")
         rows = [[_cell(line.get(key), t) for key in keys] for line in part]
-        return {"name": name, "columns": [key.replace("_", " ") for key in keys], "rows": rows}
+        return {"name": name, "columns": [field_name(key, t) for key in keys], "rows": rows}
     return {"name": name, "columns": [""], "rows": [[_cell(part, t)]]}
 
 

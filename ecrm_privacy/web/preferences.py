@@ -26,6 +26,7 @@ from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.texts import texts
 from ecrm_privacy.web.uses import by_month
+from ecrm_privacy.words import writing
 
 
 class Desks(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ async def _letter(desks: Desks, caller: Caller, signals: Signals, where: Where, 
         locale=where.locale,
         notice=shown.notice,
         rows=letter.rows(shown, answered_since(standing), permissions(standing, signals), t),
-        known=letter.known(bundle, where.locale, profile),
+        known=letter.known(bundle, where.locale, profile, t),
         used=by_month(await desks.rights.uses(caller), bundle, where.locale, t),
         receipts=letter.acts(await desks.receipts.mine(standing), bundle, where.locale, t),
         flash=flash,
@@ -162,8 +163,8 @@ async def request_page(
     words = {
         "title": t[f"right_{row.kind}"],
         "status_text": t[f"request_{row.status}"],
-        "received_text": letter.day_text(row.received, where.locale),
-        "due_text": letter.day_text(row.expected_by, where.locale),
+        "received_text": writing.day(row.received, where.locale),
+        "due_text": writing.day(row.expected_by, where.locale),
         "export_url": f"/requests/{request_id}/copy" if row.kind == RightKind.ACCESS else "",
         "certificate": letter.certificate(row.certificate, where.locale) if row.certificate else None,
     }
@@ -181,7 +182,7 @@ async def copy_page(
     package = await desks.rights.export(is_uuid(request_id), caller)
     t = texts(where.locale)
     words = {
-        "day_text": letter.day_text(package["made"], where.locale),
+        "day_text": writing.day_of(package["made"], where.locale),
         "json_url": f"/v1/rights-requests/{request_id}/export",
         "sections": letter.sections(package, desks.hallway.bundle, where.locale, t),
     }

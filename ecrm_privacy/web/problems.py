@@ -19,10 +19,11 @@ from litestar.exceptions import HTTPException, SerializationException, Validatio
 from litestar.response import Response
 
 from ecrm_privacy import errors
+from ecrm_privacy.policy.notice import negotiate
 from ecrm_privacy.web import refusals
 from ecrm_privacy.web.limits import retry_after
 from ecrm_privacy.web.logs import describe
-from ecrm_privacy.web.texts import DEFAULT_LOCALE, texts
+from ecrm_privacy.web.texts import DEFAULT_LOCALE, TEXTS, texts
 
 log = structlog.get_logger(__name__)
 
@@ -172,12 +173,12 @@ def problem_of(error: Exception) -> Problem:
     return _plain(kind)
 
 
-def respond(problem: Problem, accept: str) -> tuple[int, dict[str, str], bytes]:
-    """Return status, headers and body of a problem, as HTML if `accept` asks for a page."""
+def respond(problem: Problem, accept: str, language: str = "") -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body of a problem, as HTML if `accept` asks for a page, in a `language` it prefers."""
     headers = dict(problem.headers)
     if "text/html" in accept:
         headers["content-type"] = HTML
-        return problem.kind.status, headers, _page(problem.kind, problem.detail, problem.instance).encode()
+        return problem.kind.status, headers, _page(problem.kind, problem.detail, language, problem.instance).encode()
     members: dict[str, Any] = {
         "type": problem.kind.uri,
         "title": problem.kind.title,
@@ -202,7 +203,11 @@ def answer(scope: Any, error: Exception, accept: str) -> tuple[int, dict[str, st
         template = str(scope.get("path_template", "-"))
         log.log(40 if problem.instance else 30, "request_failed", path=template, **fields, **describe(error))
     scope[SCOPE_PROBLEM] = fields
-    return respond(problem, accept)
+    return respond(problem, accept, _language(scope))
+
+
+def _language(scope: Any) -> str:
+    return next((value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"accept-language"), "")
 
 
 def handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -217,7 +222,7 @@ def problem_page(name: str) -> str:
     kind = TYPES.get(name)
     if kind is None:
         raise errors.NotKnown
-    return _page(kind, f"{kind.detail} {kind.advice}")
+    return _page(kind, f"{kind.detail} {kind.advice}", DEFAULT_LOCALE, unfolded=True)
 
 
 def explain(message: str) -> str | None:
@@ -276,13 +281,27 @@ def _plain(kind: ProblemType, headers: tuple[tuple[str, str], ...] = ()) -> Prob
     return Problem(kind, kind.detail, headers or extra.get(kind.name, ()))
 
 
+SPOKEN: Mapping[str, str] = {
+    **dict.fromkeys(("not-found", "scope-missing", "api-key-refused"), "missing"),
+    **dict.fromkeys(("internal", "tampered"), "internal"),
+    **dict.fromkeys(("unavailable", "policy-unreadable", "log-frozen", "body-too-slow"), "unavailable"),
+    "foreign-origin": "elsewhere",
+    "token-refused": "signin",
+    "subject-erased": "gone",
+    "too-many": "many",
+    "refused": "refused",
+    "outcome-unknown": "unsure",
+}
+"""What a page says of a type of problem: the key of its words, `malformed` for every other."""
+
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
 )
 
 
-def _page(kind: ProblemType, detail: str, instance: str | None = None) -> str:
-    """Render the page in English: what a problem says is fixed, and is not translated."""
-    said = f"{detail} ({instance})" if instance else detail
-    shown = {"title": kind.title, "status": kind.status, "detail": said}
-    return _templates.get_template("problem.html").render(t=texts(DEFAULT_LOCALE), locale=DEFAULT_LOCALE, problem=shown)
+def _page(kind: ProblemType, detail: str, language: str, instance: str | None = None, *, unfolded: bool = False) -> str:
+    """Render the page in the reader's language; what the problem says to programs is fixed, and folded under it."""
+    t = texts(negotiate(language, (DEFAULT_LOCALE, *TEXTS)))
+    said = f"{kind.title}. {detail} ({instance})" if instance else f"{kind.title}. {detail}"
+    shown = {"status": kind.status, "name": SPOKEN.get(kind.name, "malformed"), "said": said, "unfolded": unfolded}
+    return _templates.get_template("problem.html").render(t=t, locale=t["locale"], problem=shown)

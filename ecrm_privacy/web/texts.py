@@ -1,36 +1,31 @@
-"""The words of our own pages and of the banner, per locale: one file each in `words/`.
+"""The words of our own pages and of the banner: one catalogue per language in `words/` (`ecrm_privacy.words`).
 
 What a policy says (purposes, notices, categories) is in the policy, in its own locales.
 """
 
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-DEFAULT_LOCALE: Final = "en"
+from ecrm_privacy.words.catalogue import DEFAULT_LOCALE, Catalogues, Words
+
+__all__ = ["DEFAULT_LOCALE", "LABELS", "TEXTS", "Words", "labels", "texts"]
+
 LABELS: Final = (
-    "close", "details", "dir", "failed", "frame_more", "frame_waits", "frame_yes", "kept", "pending", "receipt",
-    "recipients", "region", "required", "saved", "undo", "uses",
+    "close", "comma", "details", "dir", "failed", "frame_more", "frame_waits", "frame_yes", "kept", "pending",
+    "receipt", "recipients", "region", "required", "saved", "undo", "uses",
 )  # fmt: skip
 """The keys that `/ecrm.js` reads from `labels` in the answer of GET /v1/notice."""
 
-
-def _read(folder: Path) -> dict[str, dict[str, str]]:
-    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))}
-
-
-TEXTS: Final[Mapping[str, Mapping[str, str]]] = _read(Path(__file__).parent / "words")
-"""Locale → key → words. Every locale has the same keys (tested)."""
+TEXTS: Final = Catalogues(Path(__file__).parent / "words")
+"""Locale → key → words. Every locale has the same keys (`ecrm words check`)."""
 
 
-def texts(locale: str) -> Mapping[str, str]:
+def texts(locale: str) -> Words:
     """Return the words for `locale` (`de-AT` finds `de`), else the English ones."""
-    language = locale.partition("-")[0].lower()
-    return TEXTS.get(locale) or TEXTS.get(language) or TEXTS[DEFAULT_LOCALE]
+    return TEXTS.of(locale)
 
 
 def labels(locale: str) -> dict[str, str]:
-    """Return the banner's words for `locale`, for GET /v1/notice."""
+    """Return the banner's words for `locale`, for GET /v1/notice; `dir` is the direction of all that it says."""
     words = texts(locale)
     return {key: words[key] for key in LABELS}

@@ -6,7 +6,6 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from babel.dates import format_date
 from litestar import get
 from litestar.di import NamedDependency
 
@@ -15,8 +14,10 @@ from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.rights.uses import CountOfUse
 from ecrm_privacy.vocabulary import Category, Purpose, Recipient
-from ecrm_privacy.web.letter import DIALECT, Words, purpose_name
+from ecrm_privacy.web.letter import purpose_name
 from ecrm_privacy.web.texts import texts
+from ecrm_privacy.words import writing
+from ecrm_privacy.words.catalogue import Words, counted, filled
 
 ALL = "all"
 """What stands for a permission where somebody was told all of them."""
@@ -72,7 +73,7 @@ def by_month(counts: Sequence[CountOfUse], bundle: Bundle, locale: str, t: Words
         months[one.month].append(one)
     return [
         {
-            "title": format_date(month, "LLLL y", locale=DIALECT.get(locale, locale)),
+            "title": writing.month(month, locale),
             "purposes": _purposes([one for one in found if not is_told(one)], bundle, locale, t),
             "told": _told([one for one in found if is_told(one)], bundle, locale, t),
         }
@@ -89,10 +90,11 @@ def _purposes(found: Sequence[CountOfUse], bundle: Bundle, locale: str, t: Words
     return [
         {
             "name": purpose_name(bundle, purpose, locale),
-            "times_text": _times(times[purpose], t),
+            "times_text": counted(t, "used_times", times[purpose]),
             "bar": max(round(BAR * times[purpose] / most), 1),
             "by": [
-                f"{who}: {', '.join(what)}" for who, what in _by_system(by_purpose[purpose], bundle, locale, t).items()
+                filled(t, "pair", name=who, value=f"{t['comma']} ".join(what))
+                for who, what in _by_system(by_purpose[purpose], bundle, locale, t).items()
             ],
         }
         for purpose in sorted(by_purpose, key=lambda purpose: (-times[purpose], purpose))
@@ -113,7 +115,10 @@ def _told(found: Sequence[CountOfUse], bundle: Bundle, locale: str, t: Words) ->
     for one in found:
         what = purpose_name(bundle, one.use.purpose, locale) if one.use.purpose else t["used_told_all"]
         times[_who(one.use.system, bundle, locale, t), what] += one.times
-    return [{"who": who, "what": what, "times_text": _times(count, t)} for (who, what), count in times.items()]
+    return [
+        {"who": who, "what": what, "times_text": counted(t, "used_times", count)}
+        for (who, what), count in times.items()
+    ]
 
 
 def _who(system: str, bundle: Bundle, locale: str, t: Words) -> str:
@@ -126,7 +131,3 @@ def _who(system: str, bundle: Bundle, locale: str, t: Words) -> str:
 def _category(bundle: Bundle, category: Category, locale: str) -> str:
     document = bundle.categories.get(category)
     return document.texts[locale].name if document else category
-
-
-def _times(count: int, t: Words) -> str:
-    return t["used_once"] if count == 1 else t["used_times"].format(count=count)

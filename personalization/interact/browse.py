@@ -10,7 +10,8 @@ import msgspec
 from ecrm_privacy.errors import NotKnown
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vocabulary import Category, Purpose
-from personalization.interact import because, store
+from ecrm_privacy.words import writing
+from personalization.interact import store
 from personalization.interact.slots import Because, Slot, SlotItem
 from personalization.interact.store import PageRow
 
@@ -63,7 +64,7 @@ def shown_item(row: PageRow, locale: str) -> dict[str, Any]:
     """Return an item of a page as templates take it."""
     return {
         **msgspec.structs.asdict(row),
-        "price_text": because.price(row.price_minor, row.currency, locale),
+        "price_text": writing.price(row.price_minor, row.currency, locale),
     }
 
 
@@ -80,7 +81,7 @@ def _shown(one: SlotItem, locale: str, names: Names) -> dict[str, Any]:
     return {
         **msgspec.structs.asdict(one),
         "in_stock": True,
-        "price_text": because.price(price.amount_minor, price.currency, locale) if price else "",
+        "price_text": writing.price(price.amount_minor, price.currency, locale) if price else "",
         "because": _because(one.because, names),
     }
 
@@ -99,4 +100,4 @@ def orders(slot: Slot, locale: str) -> list[dict[str, Any]]:
     for one in slot.items:
         if one.ordered_at is not None:
             days.setdefault(one.ordered_at[:10], []).append(one)
-    return [{"at_text": because.day(date.fromisoformat(day), locale), "items": items} for day, items in days.items()]
+    return [{"at_text": writing.day(date.fromisoformat(day), locale), "items": items} for day, items in days.items()]

@@ -13,6 +13,7 @@ import msgspec
 from ecrm_privacy.errors import NotKnown
 from ecrm_privacy.gate.types import Admit, Caller, Grant, Signals
 from ecrm_privacy.vocabulary import Category, Purpose
+from ecrm_privacy.words import writing
 from personalization.interact import because, rank
 from personalization.interact.behaviour import Acts, ReadBehaviour
 from personalization.interact.rank import Own, Pick, Why
@@ -167,11 +168,11 @@ def _history_of_orders(look: Look) -> Slot:
 
 def _greeting(look: Look) -> Slot:
     name = look.grant.values.get(CONTACT, {}).get(NAME)
-    title = because.title("greeting", look.locale, personal=name is not None, name=name or "")
+    title = because.greeting(name, look.locale)
     if name is None:
         why = Because(Why.POPULAR, because.text("everybody", look.locale))
     else:
-        why = Because("name", because.text("name", look.locale), CONTACT, look.purpose)
+        why = Because("name", because.why("name", look.locale), CONTACT, look.purpose)
     words = SlotItem("greeting", "article", title, "/pages/yours", why)
     return Slot("greeting", title, name is not None, 3 if name is not None else 0, (words,))
 
@@ -209,16 +210,16 @@ def _item(pick: Pick, look: Look) -> SlotItem:
 def _why(pick: Pick, look: Look) -> Because:
     if pick.seed is None:
         key = "popular" if pick.item_id in look.shelf.popular else "selection"
-        return Because(Why.POPULAR, because.text(key, look.locale))
+        return Because(Why.POPULAR, because.why(key, look.locale))
     known = look.shelf.items.get(pick.seed.item_id)
     title = known.title if known else pick.seed.item_id
     inputs = (Input(pick.seed.type, pick.seed.item_id, title),)
-    words = because.text(pick.why, look.locale, title=title)
+    words = because.why(pick.why, look.locale, title=title)
     return Because(pick.why, words, pick.seed.category, look.purpose, inputs)
 
 
 def _order(own: Own, item: Shown, look: Look) -> SlotItem:
-    words = because.text("order", look.locale, day=because.day(own.act.at, look.locale))
+    words = because.why("order", look.locale, day=writing.day_of(own.act.at, look.locale))
     inputs = (Input(own.act.type, item.item_id, item.title),)
     why = Because("order", words, own.category, look.purpose, inputs)
     at = own.act.at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,6 +16,8 @@ from ecrm_privacy.gate.types import Caller, Grant, Signals
 from ecrm_privacy.policy.notice import Notices
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.texts import texts
+from ecrm_privacy.words import writing
+from ecrm_privacy.words.catalogue import Words
 from personalization.interact import because, browse
 from personalization.interact.slots import Filled
 from personalization.web.engine import PERSONAL, Engine, names
@@ -83,6 +85,7 @@ class Visit(msgspec.Struct, frozen=True):
             banner=visitor.answer_due,
             answer_due=visitor.answer_due,
             t=words,
+            w=because.words(locale),
             locale=locale,
             notice=shown.notice,
             gpc=self.signals.gpc,
@@ -94,10 +97,15 @@ class Visit(msgspec.Struct, frozen=True):
         return response
 
     def _panel(
-        self, visitor: Visitor, filled: Filled, called: Mapping[str, str], shown: Any, words: Mapping[str, str]
+        self, visitor: Visitor, filled: Filled, called: Mapping[str, str], shown: Any, words: Words
     ) -> dict[str, Any]:
         """What the gate released for this page, and the switches."""
+        locale, shown_grants = self.where.locale, [one for one in filled.grants.values() if one.permission.purpose]
+        counts = {"opened": sum(one.permission.allowed for one in shown_grants), "all": len(shown_grants)}
         return {
+            "opened_text": because.text(
+                "opened", locale, **{name: writing.number(count, locale) for name, count in counts.items()}
+            ),
             "subject_known": visitor.known,
             "account": visitor.signed_in,
             "grants": [
@@ -119,7 +127,7 @@ def name_in(filled: Filled) -> str | None:
     return next((fields["name"] for fields in grant.values.values() if "name" in fields), None) if grant else None
 
 
-def _grant(slot_name: str, grant: Grant, called: Mapping[str, str], words: Mapping[str, str]) -> dict[str, Any]:
+def _grant(slot_name: str, grant: Grant, called: Mapping[str, str], words: Words) -> dict[str, Any]:
     permission = grant.permission
     return {
         "slot": slot_name,
@@ -127,7 +135,7 @@ def _grant(slot_name: str, grant: Grant, called: Mapping[str, str], words: Mappi
         "purpose_name": called.get(permission.purpose, permission.purpose),
         "because_text": words.get(f"because_{permission.because}", permission.because),
         "values": [
-            {"category_name": called.get(category, category), "field": field.replace("_", " "), "value": value}
+            {"category_name": called.get(category, category), "field": letter.field_name(field, words), "value": value}
             for category, fields in grant.values.items()
             for field, value in fields.items()
         ],

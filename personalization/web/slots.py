@@ -12,7 +12,7 @@ from ecrm_privacy.errors import Malformed
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.servers import Authorize, number_of
-from personalization.interact import browse
+from personalization.interact import because, browse
 from personalization.interact.slots import SIZE, Filled, Slot
 from personalization.web.engine import PERSONAL, PUBLIC, Engine, names
 
@@ -37,7 +37,7 @@ async def slot(
     if prefers_json(request.headers.get("accept", "")):
         return Response(filled.slots[slot], headers=headers)
     shown = browse.shown_slot(filled.slots[slot], locale, names(hallway.bundle, locale))
-    html = engine.pages.text("slot.html", slot=shown, locale=locale)
+    html = engine.pages.text("slot.html", slot=shown, w=because.words(locale))
     return Response(html, media_type=MediaType.HTML, headers=headers)
 
 

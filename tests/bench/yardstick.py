@@ -16,6 +16,7 @@ from ecrm_privacy.database.pools import Pool
 from ecrm_privacy.web.hallway import AnyRequest, decode
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.schema import Surface
+from personalization.interact import because
 from personalization.plugin import SURFACE, TEMPLATES, Keeper
 
 NAME = "select name from bench.person where token_hash = $1"
@@ -58,7 +59,7 @@ def plugin(_config: Config, guest: Pool, *_others: object) -> Yardstick:
     pages = Pages(TEMPLATES)
 
     def html(slot: dict[str, Any]) -> Response[str]:
-        text = pages.text("slot.html", slot=slot, locale="en")
+        text = pages.text("slot.html", slot=slot, w=because.words("en"))
         return Response(text, media_type=MediaType.HTML, headers=NO_STORE)
 
     @get("/bench/slots/greeting", include_in_schema=False)

@@ -263,6 +263,7 @@ class Banner extends HTMLElement {
     this.setAttribute("role", "region");
     this.setAttribute("aria-label", label("region"));
     this.lang = notice.notice.locale;
+    this.dir = label("dir");
     this.status = h("p", { role: "status" });
     this.heading = h("h2", { tabindex: -1 }, title);
     const words = h("div", {}, this.heading, ...children, this.status);
@@ -355,7 +356,7 @@ function entry(purpose) {
     const checked = given(find(name)) ? "" : null;
     return h("label", {}, text, h("input", { type: "checkbox", role: "switch", name, checked }));
   };
-  const names = (list) => list.map((each) => each.name).join(", ");
+  const names = (list) => list.map((each) => each.name).join(label("comma") + " ");
   const line = (name, text) => text && h("small", {}, label(name) + ": " + text);
   const title = h("h3", {}, purpose.name);
   const more = under(purpose).map((each) => h("li", {}, row(id(each), each.name)));

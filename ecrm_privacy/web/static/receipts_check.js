@@ -344,9 +344,10 @@ function element(tag, inside, className) {
   return made;
 }
 
-const fill = (key, value) => words[key].replace(/{\w*}/, () => value);
+// What is filled in orders itself, and nothing around it (UAX 9): names run from left to right in any sentence.
+const fill = (key, value) => words[key].replace(/{\w*}/, () => `\u2068${value}\u2069`);
 const facts = (rows) => element("dl", rows.filter(([, said]) => said).flatMap(([name, said]) => [
-  element("dt", words[name]), element("dd", said),
+  element("dt", words[name]), element("dd", element("bdi", said)),
 ]), "ecrm-facts");
 const dialect = document.documentElement.lang.replace(/^en$/, "en-GB"); // as the letter speaks it: 3 May 2026
 const inWords = (text, options) => new Date(text).toLocaleString(dialect, {
@@ -362,7 +363,7 @@ function verdict(kind, inside) {
 
 function showSound({ index, size, origin, payload, event }, trusted) {
   const said = event.changes.map((each) => element("tr", [
-    element("th", [each.purpose, each.channel, each.recipient].filter(Boolean).join(" \u00b7 ")),
+    element("th", element("bdi", [each.purpose, each.channel, each.recipient].filter(Boolean).join(" \u00b7 "))),
     element("td", words[`answer_${STATUSES[each.term]}`]),
     element("td", each.until && fill("until", inWords(each.until)), "ecrm-muted"),
   ]));
@@ -375,6 +376,7 @@ function showSound({ index, size, origin, payload, event }, trusted) {
   const table = element("div", element("table", element("tbody", said), "ecrm-table"), "ecrm-scroll");
   const text = element("pre", element("code", JSON.stringify(JSON.parse(payload), null, 2)));
   text.tabIndex = 0;
+  text.dir = "ltr";
   result.append(
     element("h2", words.said),
     ...(said.length ? [table] : []),

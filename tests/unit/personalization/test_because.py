@@ -1,45 +1,42 @@
-"""Words that people read, in each language."""
-
-from datetime import UTC, datetime
-from string import Formatter
+"""Words that people read in slots, in each language."""
 
 import pytest
 
+from ecrm_privacy.words.catalogue import findings
 from personalization.interact import because
 from personalization.interact.rank import Why
 from personalization.interact.slots import KINDS
 
 
-def test_every_language_has_every_text_with_the_same_places() -> None:
-    """No text is missing in a language, and none drops or invents a place."""
-    places = [
-        {key: {name for _, name, _, _ in Formatter().parse(text) if name} for key, text in texts.items()}
-        for texts in because.TEXTS.values()
-    ]
-    assert all(one == places[0] for one in places)
-    assert set(Why) <= set(places[0])
-    assert {f"{slot}/everybody" for slot in KINDS} <= set(places[0])
+def test_the_catalogues_of_the_shop_are_whole() -> None:
+    """No text of the shop is missing in a language, filled in otherwise, or older than its English one."""
+    assert list(findings(because.WORDS)) == []
 
 
-@pytest.mark.parametrize(
-    ("amount", "currency", "locale", "words"),
-    [
-        (1450, "EUR", "en", "€14.50"), (1450, "EUR", "de-AT", "14,50\u202f€"),
-        (123456789, "GBP", "en", "£1,234,567.89"),
-        (5, "CHF", "de", "0,05\u202fCHF"), (900, "JPY", "fr", "JPY\u202f900"), (None, None, "en", ""),
-    ],
-)  # fmt: skip
-def test_prices_are_written_as_people_write_them(amount: int | None, currency: str, locale: str, words: str) -> None:
-    """Symbols, separators and places follow language and currency."""
-    assert because.price(amount, currency, locale) == words
+def test_each_slot_and_each_reason_has_its_words() -> None:
+    """Each kind of slot has a title for everybody, and each reason a sentence."""
+    english = because.words("en")
+    assert {f"because_{why}" for why in Why} <= set(english)
+    assert {f"slot_{slot}_everybody" for slot in KINDS if slot != "greeting"} <= set(english)
 
 
-def test_days_are_written_as_people_write_them() -> None:
-    """A day has no leading zero and its month in words."""
-    at = datetime(2026, 3, 5, 23, 59, tzinfo=UTC)
-    assert (because.day(at, "en"), because.day(at, "de")) == ("5 March 2026", "5. März 2026")
+def test_keys_do_not_hide_behind_a_mapping() -> None:
+    """No key has the name of an attribute of `dict`, so that a template's `w.key` always finds the text."""
+    assert [key for key in because.words("en") if hasattr({}, key)] == []
 
 
 def test_a_title_with_braces_stays_as_it_is() -> None:
     """What a shop calls its items is never taken for a template."""
-    assert because.text("view", "en", title="{name} {0}") == "Because you looked at {name} {0}"
+    assert because.why("view", "en", title="{name} {0}") == "Because you looked at {name} {0}"
+
+
+@pytest.mark.parametrize("locale", ["ar", "fa"])
+def test_a_title_that_runs_the_other_way_is_isolated(locale: str) -> None:
+    """An English title inside a sentence that runs from right to left does not order the words around it."""
+    assert "\u2068Sencha (80 g)\u2069" in because.why("view", locale, title="Sencha (80 g)")
+
+
+def test_a_greeting_has_a_name_where_it_is_known() -> None:
+    """Who is known is greeted by name, everybody else kindly."""
+    assert because.greeting("Ada", "de") == "Schön, Sie zu sehen, Ada"
+    assert because.greeting(None, "de") == "Schön, dass Sie da sind"

@@ -18,7 +18,7 @@ def test_one_person_is_offered_for_each_way_to_have_answered(tmp_path: Path) -> 
     found = storefront.people(Config(data_dir=tmp_path), shop / "answers.ndjson")
     assert len(found) >= 4
     assert len({one.way for one in found}) == len({one.customer_number for one in found}) == len(found)
-    assert all(because.text(way, locale) for way in storefront.SHOWN for locale in because.TEXTS)
+    assert all(because.text(way, locale) for way in storefront.SHOWN for locale in because.WORDS)
 
 
 def test_without_data_nobody_is_offered(tmp_path: Path) -> None:

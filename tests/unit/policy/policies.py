@@ -41,7 +41,8 @@ def before_the_laws() -> Tree:
     }
     for section in ("purposes", "categories", "recipients", "channels", "notices"):
         for document in older[section].values():
-            document["texts"]["de"].pop("of")
+            for text in document["texts"].values():
+                text.pop("of", None)
     older["recipients"] = {name: {"texts": document["texts"]} for name, document in older["recipients"].items()}
     older["channels"]["post"].pop("electronic")
     for purpose in older["purposes"].values():

@@ -57,6 +57,11 @@ def test_a_plain_no_beside_a_plain_yes_is_equal(locale: str, accept: str, refuse
         ("de", "Alle akzeptieren", "Einstellungen", "refuse: does not say no"),
         ("de", "Alle akzeptieren", "Nein, auf Vorteile verzichten", "refuse: 'verzichten' makes a no sound wrong"),
         ("de", "Alle akzeptieren", "Ohne Zustimmung weiter", "refuse: 'weiter' puts the answer off"),
+        ("fr", "Tout accepter", "Continuer sans accepter", "refuse: 'continuer' puts the answer off"),
+        ("es", "Aceptar todo", "Configurar", "refuse: does not say no"),
+        ("ru", "Принять всё", "Настроить", "refuse: 'настроить' puts the answer off"),
+        ("fa", "پذیرش همه", "تنظیمات", "refuse: does not say no"),
+        ("ar", "قبول الكل", "ليس الآن", "refuse: 'ليس الآن' puts the answer off"),
     ],
 )
 def test_a_refusal_that_is_made_harder_is_found(locale: str, accept: str, refuse: str, what: str) -> None:
@@ -66,10 +71,10 @@ def test_a_refusal_that_is_made_harder_is_found(locale: str, accept: str, refuse
 
 def test_a_language_that_nobody_reads_is_said() -> None:
     """In another language a length can be counted, and a person must read the words."""
-    assert found("fr", "Tout accepter", "Tout refuser") == []
-    assert found("fr", "Oui", "Continuer sans profiter de nos avantages") != []
+    assert found("pt", "Aceitar tudo", "Recusar tudo") == []
+    assert found("pt", "Sim", "Continuar sem aproveitar as vantagens") != []
     changed = tree()
     texts = changed["notices"]["shop@1"]["texts"]
-    texts["fr"] = {**texts["en"], "accept": "Tout accepter", "refuse": "Tout refuser"}
+    texts["pt"] = {**texts["en"], "accept": "Aceitar tudo", "refuse": "Recusar tudo"}
     (warning,) = unread(bundle(changed))
-    assert warning.startswith("notices/shop@1.toml: texts.fr.refuse: this program does not read 'fr'")
+    assert warning.startswith("notices/shop@1.toml: texts.pt.refuse: this program does not read 'pt'")

@@ -9,6 +9,7 @@ from tests.unit.policy.policies import SHIPPED, Tree, bundle, tree
 def second(en: dict[str, str], de: dict[str, str]) -> Tree:
     """The shipped policy with a second version of its notice, other words in some languages, and no vouching."""
     changed = tree()
+    changed["sites"]["demo"]["locales"] = ["en", "de"]
     first = changed["notices"]["shop@1"]
     texts = {"en": {**first["texts"]["en"], **en}, "de": {**first["texts"]["de"], "of": "", **de}}
     changed["notices"]["shop@2"] = {**first, "texts": texts}

@@ -18,12 +18,12 @@ from tests.unit.web.asgi import Client
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs/reference/problems.md"
 CANARY = "ada@example.org"
-INTRODUCTION = """\
-# Problems
+INTRODUCTION = """# Problems
 
 Errors are `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)): `type`, `title`, `status`,
 `detail` and, where the fault is ours, `instance`, an id to quote. `type` is the path of a page of the service itself.
-No problem repeats a value that was sent. Browsers that ask for `text/html` get the same as a page. 429 and 503 say in
+No problem repeats a value that was sent. Browsers that ask for `text/html` get a page in their
+language, with `title` and `detail` in English folded under it. 429 and 503 say in
 `Retry-After` when to come again; 405 says in `Allow` what the address takes.
 
 | type | status | title | what is so | what to do |

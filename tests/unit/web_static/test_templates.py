@@ -71,7 +71,7 @@ PREFERENCES: dict[str, Any] = {
     "known": [{"category": "contact", "name": "How to reach you", "fields": [{"field": "Name", "value": SHARP}]}],
     "receipts": [
         {"at_text": "today", "summary": SHARP, "url": "/v1/receipts/x"},
-        {"at_text": "yesterday", "summary": "No to all", "leaf_index": 7},
+        {"at_text": "yesterday", "summary": "No to all", "entry_text": "Entry 7"},
     ],
     "flash": {
         "text": "Offers are on.",
@@ -135,7 +135,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "request done": ("rights.html", {"rights_request": REQUEST | {"export_url": "/x", "certificate": CERTIFICATE}}),
     "erased": ("erased.html", {"erased": True, "request_url": "/v1/rights-requests/x"}),
     "forgotten": ("erased.html", {"erased": False}),
-    "problem": ("problem.html", {"problem": {"title": SHARP, "status": 404, "detail": "There is nothing here."}}),
+    "problem": ("problem.html", {"problem": {"name": "missing", "status": 404, "said": SHARP, "unfolded": False}}),
 }
 
 
