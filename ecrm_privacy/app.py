@@ -15,9 +15,10 @@ import structlog
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
-from ecrm_privacy import enact, logbook, reindex, roll, routes, shipped, upkeep
+from ecrm_privacy import enact, logbook, messaging, reindex, roll, routes, shipped, upkeep
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.callers import Callers
+from ecrm_privacy.consent.channels.desk import Channels
 from ecrm_privacy.consent.desk import ConsentDesk
 from ecrm_privacy.consent.disclosure import Disclosures
 from ecrm_privacy.consent.history import History
@@ -98,6 +99,7 @@ class House(msgspec.Struct, frozen=True):
     history: History
     rights: RightsDesk
     runner: Runner
+    channels: Channels
     upkeep: upkeep.Upkeep
     indexes: BlindIndexes
     hallway: Hallway
@@ -159,6 +161,7 @@ async def open_house(
             Repeated("upkeep", upkeep.LOOK_S, house.upkeep.run),
             Repeated("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
             Repeated("sessions", LAPSED_S, house.rights.end_sessions),
+            Repeated("pending", messaging.FORGET_S, house.channels.forget),
             Repeated("epochs", EPOCHS_S, partial(asyncio.to_thread, keyring.epochs.look)),
             Repeated("indexes", reindex.LOOK_S, partial(reindex.hear, pools.house.acquire, house.indexes)),
             *house.hall.jobs,
@@ -212,17 +215,24 @@ async def _furnish(
     doors = Doors(gate.admit, partial(_visitor, desk), bearer_of(Callers(read), Rates(0, 0)), frozen)
     hall = furnish(config, shelf, doors, pools.guest if renders else None)
     site, document = next(iter(bundle.sites.items()))
-    holders = [*house_holders(keyring), *(holder for keeper in keepers for holder in keeper.holders)]
+    holders = [
+        messaging.holder(),
+        *house_holders(keyring),
+        *(holder for keeper in keepers for holder in keeper.holders),
+    ]
     journal = Journal(config.key_file.with_name("erasures.journal"), keyring)
     windows = Windows(config.key_epoch_days, config.key_backup_days)
     rights_desk = RightsDesk(
         acquire, writer.append, keyring, holders, journal, document.controller.name, site, windows, indexes
     )
-    runner = Runner(acquire, {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")})
+    channels = messaging.channels(config, desk, indexes, hall.pages, bundle)
+    handlers = {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")}
+    runner = Runner(acquire, {**handlers, **messaging.handlers(channels)})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, uses=use_log, desk=desk,
         links=links, disclosures=Disclosures(desk), profiles=Profiles(desk, indexes), receipts=receipts,
         history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
+        channels=channels,
         upkeep=_upkeep(config, acquire, hall.hallway, (upkeep.UseCounts(), *keepers), holders),
         indexes=indexes, hallway=hall.hallway,
         desks=Desks(desk, receipts, rights_desk, links, hall.hallway, hall.pages),
@@ -236,8 +246,10 @@ async def _furnish(
 def _upkeep(
     config: Config, acquire: upkeep.Acquire, hallway: Hallway, plugins: Sequence[Any], holders: Sequence[Holder]
 ) -> upkeep.Upkeep:
-    """Upkeep of every table in which something about people may lie; replies and jobs belong to nobody's holder."""
-    tables = sorted({table for holder in holders for table in holder.tables} | {"ecrm.reply", "ecrm.job"})
+    """Upkeep of every table in which something about people may lie; what names nobody belongs to no holder."""
+    tables = sorted(
+        {table for holder in holders for table in holder.tables} | {"ecrm.reply", "ecrm.job", "ecrm.messaged"}
+    )
     rewrite = (config.rewrite_days, config.rewrite_hour)
     return upkeep.Upkeep(acquire, partial(_days, hallway), plugins, tables, rewrite)
 

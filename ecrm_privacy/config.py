@@ -64,6 +64,23 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After this hour (UTC), once a day, tables from which somebody was erased are written anew."""
     rewrite_days: int = 1
     """So many days lie between two times at least."""
+    smtp_host: str | None = None
+    """The mail server that takes our messages, signs (DKIM) and delivers them; without it no mail is sent."""
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    """`starttls`, `tls` (from the first byte, port 465), or `none` to a server on this machine."""
+    smtp_from: str | None = None
+    """From which address mail comes, e.g. `Hollin & Reed <news@shop.example>`; default: the first site's contact."""
+    smtp_user: str | None = None
+    smtp_password_file: Path | None = None
+    smtp_ca_file: Path | None = None
+    """Certificates by which the mail server is known, if not the system's."""
+    sms_url: str | None = None
+    """Where an SMS provider takes messages (delivery/sms.py says in which form); without it no SMS is sent."""
+    sms_secret_file: Path | None = None
+    """The secret that signs what goes to the SMS provider and what comes from it."""
+    push_services: tuple[str, ...] = ()
+    """Push services beside those of the browsers, as whole origins."""
     pool_size: int = 4
     demo: bool = False
     """The demo's storefront, where anybody signs in as any of its customers: on loopback alone."""
@@ -114,7 +131,9 @@ def read_config(environment: Mapping[str, str] = os.environ, **overrides: Any) -
     for field in msgspec.structs.fields(Config):
         if (value := environment.get(f"ECRM_{field.name.upper()}")) is not None:
             settings[field.name] = (
-                [part for part in value.split(",") if part] if field.name in {"plugins", "trusted_proxies"} else value
+                [part for part in value.split(",") if part]
+                if field.name in {"plugins", "trusted_proxies", "push_services"}
+                else value
             )
     settings.update({name: value for name, value in overrides.items() if value is not None})
     try:

@@ -6,8 +6,10 @@ Failure
 │   ├── Malformed        what was sent cannot be read; names the field, never its value
 │   ├── NotKnown         no such receipt, request or session for this caller
 │   ├── TokenRefused     a sign-in token that is forged, foreign, expired or used
+│   ├── SignatureRefused a call of a provider that is not signed by it, or too long ago
 │   ├── KeyReuse         an Idempotency-Key that came with another body
 │   ├── SubjectErased    the subject is being erased
+│   ├── LinkUnknown  LinkExpired  LinkUsed    a link of a message: forged, out of time, or done already
 │   └── EpochInUse  CopyMissing  ClockDiffers    an epoch of keys is not destroyed, or not begun, now
 ├── Unavailable          try again: overload, database away
 │   ├── OutcomeUnknown   a write whose commit was not confirmed; the same Idempotency-Key makes a retry safe
@@ -62,12 +64,28 @@ class TokenRefused(Refusal):
     """A sign-in token that is forged, foreign, expired or was used before."""
 
 
+class SignatureRefused(Refusal):
+    """What a provider of messages hands in is not signed by it, or was signed too long ago."""
+
+
 class KeyReuse(Refusal):
     """The Idempotency-Key was used before with another body."""
 
 
 class SubjectErased(Refusal):
     """The subject was erased, or its erasure has begun."""
+
+
+class LinkUnknown(Refusal):
+    """A link of a message that was not made here, or was altered."""
+
+
+class LinkExpired(Refusal):
+    """A link that confirms what nobody waits for any more: out of time, replaced, or answered otherwise since."""
+
+
+class LinkUsed(Refusal):
+    """A link that has confirmed already what it is for."""
 
 
 class EpochInUse(Refusal):

@@ -20,6 +20,7 @@ from ecrm_privacy.hall import Hall
 from ecrm_privacy.web import (
     answers,
     banner,
+    channels,
     ledger,
     operations,
     preferences,
@@ -52,6 +53,8 @@ AT_THE_DOORS: tuple[ControllerRouterHandler, ...] = (
     rights.request_right, rights.request_status, rights.export, uses.my_uses,
     preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget,
     preferences.request_page, preferences.copy_page, receipts.receipt_page, receipts.check_page, receipts.check_file,
+    channels.confirm_page, channels.confirm, channels.unsubscribe_page, channels.unsubscribe, channels.sign_up_page,
+    channels.sign_up, channels.push_key, channels.inbound_sms,
     ledger.key, ledger.checkpoint, ledger.tile, ledger.statement, operations.ready,
 )  # fmt: skip
 

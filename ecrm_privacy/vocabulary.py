@@ -98,3 +98,10 @@ ACCOUNTABILITY = Category("accountability")
 """The category under whose key it is counted how a subject's data was used, for the subject alone (GDPR 5(2), 15)."""
 COUNTED_DAYS_MOST = 395
 """How long it may be known how often data was used."""
+PENDING = Category("pending")
+"""The category whose keys seal an address until it was confirmed over its channel; each request has one of its own."""
+
+
+def channel_category(channel: Channel) -> Category:
+    """Return the category whose key seals the confirmed address of a channel, and nothing else."""
+    return Category(f"channel.{channel}")

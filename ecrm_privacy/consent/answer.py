@@ -4,8 +4,9 @@ A "no" is always taken, whatever notice was shown; a yes counts only to a notice
 Closing a purpose closes everything under it, so that a later yes to the purpose revives no channel and no recipient.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from typing import Annotated
 
 import msgspec
 
@@ -27,6 +28,7 @@ from ecrm_privacy.vocabulary import (
     NoticeVersion,
     Purpose,
     Recipient,
+    Regime,
 )
 
 NO_NOTICE = NoticeVersion("unknown@1")
@@ -35,13 +37,18 @@ ASKS_AGAIN = frozenset({"unknown", "expired", "stale_notice"})
 CLOSED_BY_ANSWER = frozenset({"refused", "withdrawn", "objected"})
 
 
-class SaidAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One answer: to a purpose, or to one channel or recipient under it."""
+class SaidAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One answer: to a purpose, or to one channel or recipient under it.
+
+    `address` is where a yes to a channel reaches the person; without it, the address that is on file. It is sealed, and
+    stands in no record of what was said.
+    """
 
     purpose: Purpose
     answer: Answer
     channel: str | None = None
     recipient: str | None = None
+    address: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
 
     @property
     def rule(self) -> Rule:
@@ -62,7 +69,7 @@ def check(bundle: Bundle, said: Said) -> None:
     """Refuse what the active policy has no place for.
 
     Raises EmptyAnswer, UnknownPurpose (also for channels and recipients), RequiredPurpose, UnknownNotice (with a yes),
-    Malformed for a TC string that is none.
+    Malformed (a TC string that is none; an address with anything but a yes to a channel).
     """
     if not said.answers:
         raise EmptyAnswer
@@ -76,6 +83,8 @@ def check(bundle: Bundle, said: Said) -> None:
             raise UnknownPurpose
         if answer.recipient and answer.recipient not in purpose.recipients:
             raise UnknownPurpose
+        if answer.address is not None and not (answer.channel and answer.answer is Answer.GIVEN):
+            raise Malformed("`address` stands with a yes to a channel")
         if purpose.required and answer.answer is not Answer.GIVEN:
             raise RequiredPurpose
     if any(answer.answer is Answer.GIVEN for answer in said.answers) and said.notice not in bundle.notices:
@@ -87,11 +96,17 @@ def as_recorded(said: Said) -> Said:
     return said if is_name("notices", said.notice) else msgspec.structs.replace(said, notice=NO_NOTICE)
 
 
-def changes(standing: Standing, view: SubjectView | None, said: Said) -> tuple[Change, ...]:
-    """Return what `said` changes for the subject `view` (None: nobody yet); the last answer to a rule counts."""
+def changes(
+    standing: Standing, view: SubjectView | None, said: Said, regime: Regime | None = None
+) -> tuple[Change, ...]:
+    """Return what `said` changes for the subject `view` (None: nobody yet); the last answer to a rule counts.
+
+    `regime` is the law for somebody who has none yet.
+    """
+    law = (view.regime if view else None) or regime
     made: dict[Rule, Change] = {}
     for answer in said.answers:
-        status = _status(standing, view, answer)
+        status = _status(standing, view, answer, law)
         if answer.answer is Answer.GIVEN and not standing.bundle.still_good(answer.purpose, said.notice):
             continue
         for rule in (answer.rule, *_under(view, made, answer.rule, status)):
@@ -100,12 +115,29 @@ def changes(standing: Standing, view: SubjectView | None, said: Said) -> tuple[C
     return tuple(made.values())
 
 
-def _status(standing: Standing, view: SubjectView | None, answer: SaidAnswer) -> ConsentStatus:
+def confirmed(
+    standing: Standing, view: SubjectView, channel: Channel, purposes: Iterable[Purpose], notice: NoticeVersion
+) -> tuple[Change, ...]:
+    """Return what a confirmation over `channel` changes: requests that still stand, to a notice that is still good."""
+    rules = [Rule(purpose, channel, Recipient("")) for purpose in dict.fromkeys(purposes)]
+    return tuple(
+        _change(standing, rule, ConsentStatus.GIVEN, notice)
+        for rule in rules
+        if (row := view.statuses.get(rule)) is not None
+        and row.status is ConsentStatus.REQUESTED
+        and rule in set(standing.bundle.rules())
+        and standing.bundle.still_good(rule.purpose, notice)
+    )
+
+
+def _status(standing: Standing, view: SubjectView | None, answer: SaidAnswer, law: Regime | None) -> ConsentStatus:
     row = view.statuses.get(answer.rule) if view else None
     said = row.status if row else ConsentStatus.UNKNOWN
     before = row.on(standing.today) if row else ConsentStatus.UNKNOWN
     if answer.answer is Answer.GIVEN:
-        if answer.channel and standing.bundle.channels[Channel(answer.channel)].double_opt_in and before not in YES:
+        if answer.channel and standing.bundle.channels[Channel(answer.channel)].is_confirmed_under(law):
+            if before in YES and answer.address is None:
+                return ConsentStatus.RENEWED
             return ConsentStatus.REQUESTED  # it counts once it was confirmed over the channel itself
         return ConsentStatus.RENEWED if before in YES else ConsentStatus.GIVEN
     if standing.bundle.purposes[answer.purpose].basis is not LegalBasis.CONSENT and not (

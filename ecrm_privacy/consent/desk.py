@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from ecrm_privacy.consent import store, tcf
+from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import follow
 from ecrm_privacy.consent.answer import (
     Said,
@@ -28,6 +28,7 @@ from ecrm_privacy.consent.answer import (
     gpc_after,
     narrowed,
 )
+from ecrm_privacy.consent.channels import addresses, asked
 from ecrm_privacy.consent.standing import (
     KeyRow,
     PermissionRow,
@@ -187,21 +188,29 @@ class ConsentDesk:
         return Standing(bundle, session.today, _view(rows[0]), yes_from=session.yes_from)
 
     async def take(
-        self, caller: Caller, said: Said, signals: Signals, where: Where, *, idempotency_key: str, body: bytes
+        self,
+        caller: Caller,
+        said: Said,
+        signals: Signals,
+        where: Where,
+        *,
+        idempotency_key: str,
+        body: bytes,
+        evidence: str = "",
     ) -> Taken:
-        """Record what was said and return the reply, durable and provable.
+        """Record what was said and return the reply, durable and provable; `evidence` of what was said elsewhere, or shown.
 
-        Raises EmptyAnswer, UnknownPurpose, RequiredPurpose, UnknownNotice, KeyReuse; Unavailable and OutcomeUnknown
-        when the ledger cannot say that it is written.
+        Raises Malformed, EmptyAnswer, UnknownPurpose, RequiredPurpose, UnknownNotice, KeyReuse; Unavailable and
+        OutcomeUnknown when the ledger cannot say that it is written.
         """
-        reply = self._replies.key(idempotency_key)
+        reply, said = self._replies.key(idempotency_key), addresses.taken(said)
         for _ in range(ATTEMPTS_MAX):
             if (before := await self._answered(reply, body)) is not None:
                 return before
             standing = await self.standing(caller)
             check(standing.bundle, said)
             said = as_recorded(said)
-            taken, entry = self._prepare(caller, standing, said, signals, where)
+            taken, entry = self._prepare(caller, standing, said, signals, where, evidence)
             sealed = reply.seal(msgspec.json.encode(taken))
             kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
             entry = msgspec.structs.replace(entry, effects=(*entry.effects, *kept))
@@ -225,17 +234,20 @@ class ConsentDesk:
         )
 
     def _prepare(
-        self, caller: Caller, standing: Standing, said: Said, signals: Signals, where: Where
+        self, caller: Caller, standing: Standing, said: Said, signals: Signals, where: Where, evidence: str
     ) -> tuple[Taken, Entry]:
         speaker = standing.speaker
-        made = changes(standing, speaker, said)
+        made = changes(standing, speaker, said, signals.regime)
         token = None
         effects: list[Effect] = []
         before = speaker
-        if speaker is None and _needs_a_name(standing, made):
+        if speaker is None and (_needs_a_name(standing, made) or asked.is_asked(said, made)):
             speaker = SubjectView(SubjectId(uuid4()))
             token = secrets.token_urlsafe(32)
             effects.append(store.open_session(hash_token(token), speaker.subject, None))
+        if speaker is not None:
+            shown = asked.Shown(said.notice, where.site, where.locale, where.jurisdiction)
+            effects += asked.effects(self.keyring, before, speaker.subject, said, made, shown)
         gpc = gpc_after(standing, signals, made, by_browser=caller.customer_number is None)
         after = apply(speaker, made, gpc=gpc) if speaker else None
         if after is not None and after.regime is None:
@@ -262,7 +274,7 @@ class ConsentDesk:
             notice=said.notice,
             where=where,
             effects=tuple(effects),
-            evidence=tcf.evidence(said.tc_string),
+            evidence=evidence,
         )
         return (
             Taken(

@@ -38,6 +38,7 @@ def cross_problems(bundle: Bundle, names: Names) -> list[str]:
     return [
         *_purposes(bundle, names),
         *_bits(bundle),
+        *_channels(bundle),
         *_categories(bundle, names),
         *_jurisdictions(bundle, names),
         *_slots(bundle, names),
@@ -97,6 +98,19 @@ def _basis(file: str, purpose: PurposeDocument) -> Iterator[str]:
         yield f"{file} validity_days: a yes must end some day"
     if purpose.opt_out and purpose.basis is not LegalBasis.CONSENT:
         yield f"{file} opt_out: only a purpose on the basis of consent can be opt-out somewhere"
+
+
+def _channels(bundle: Bundle) -> Iterator[str]:
+    regimes = {document.regime for document in bundle.jurisdictions.values()} - {STRICT}
+    for name, channel in bundle.channels.items():
+        file = f"channels/{name}.toml: confirm_under"
+        if channel.confirm_under and not channel.double_opt_in:
+            yield f"{file}: it says who wants a double opt-in, and there is none"
+        yield from (
+            f"{file}[{place}]: no jurisdiction has the regime '{regime}'"
+            for place, regime in enumerate(channel.confirm_under)
+            if regime not in regimes
+        )
 
 
 def _bits(bundle: Bundle) -> Iterator[str]:

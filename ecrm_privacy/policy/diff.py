@@ -67,6 +67,11 @@ def _moves(old: str, new: str) -> bool:
     return bool(old and old != new)
 
 
+def _confirms_less(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    """Whether some regime wants a confirmation no more; none named are all."""
+    return bool(new) and not (old and set(old) <= set(new))
+
+
 def _kept_longer(old: Any, new: Any) -> bool:
     return bool(new.after_withdrawal_days > old.after_withdrawal_days or new.at_most_days > old.at_most_days)
 
@@ -89,6 +94,7 @@ WIDENS: Mapping[tuple[str, str], Callable[[Any, Any], bool]] = {
     ("recipients", "country"): _moves,
     ("recipients", "transfer"): _moves,
     ("channels", "double_opt_in"): _shrinks,
+    ("channels", "confirm_under"): _confirms_less,
     ("jurisdictions", "regime"): _differs,
     ("jurisdictions", "covers"): _differs,
     ("jurisdictions", "age_of_consent_years"): _shrinks,

@@ -168,12 +168,20 @@ class RecipientDocument(Document, frozen=True, kw_only=True):
 class ChannelDocument(Document, frozen=True, kw_only=True):
     """A way to reach a person; with `double_opt_in` a yes is `requested` until it was confirmed over the channel.
 
-    `electronic` mail (messages of every kind, Directive 2002/58/EC, 2(h)) may not advertise without consent.
+    `confirm_under` are the regimes that want this; with none named all do. `electronic` mail (messages of every kind,
+    Directive 2002/58/EC, 2(h)) may not advertise without consent.
     """
 
     texts: dict[Locale, Named]
     double_opt_in: bool = False
+    confirm_under: tuple[Regime, ...] = ()
     electronic: bool = True
+
+    def is_confirmed_under(self, regime: Regime | None) -> bool:
+        """Whether a yes under this regime must be confirmed; one under a law that is not known must."""
+        return self.double_opt_in and (
+            not self.confirm_under or regime is None or regime in {*self.confirm_under, STRICT}
+        )
 
 
 class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

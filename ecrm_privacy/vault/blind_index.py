@@ -1,7 +1,7 @@
-"""Blind indexes: how a subject is found by customer number or e-mail address without storing either in the clear.
+"""Blind indexes: how a subject is found by customer number or by an address, without storing any of them in the clear.
 
-HMAC-SHA256 under a key of its own per kind, truncated to 16 bytes. Both kinds are unique by nature, so that equality
-tells nothing; the row goes with the subject's erasure. Guessing needs the key, which the database does not have.
+HMAC-SHA256 under a key of its own per kind, truncated to 16 bytes. A value leads to one subject at most, so that
+equality tells nothing; the row goes with the subject's erasure. Guessing needs the key, and the database has none.
 
 The keys have generations. A value of generation n is the HMAC, under the key of n, of the value of n - 1: so a stored
 value becomes the next one without the number or address that it was made from, which is stored nowhere. While rows
@@ -26,6 +26,7 @@ class IndexKind(StrEnum):
 
     CUSTOMER_NUMBER = "customer_number"
     EMAIL = "email"
+    PHONE = "phone"
 
 
 class Spelled(msgspec.Struct, frozen=True):
@@ -91,9 +92,9 @@ def normalise(kind: IndexKind, value: str) -> str:
     """Return the one spelling that is indexed, without the spaces around it.
 
     E-mail by compatibility caseless match (Unicode 3.13, D146). Customer numbers keep their case and form: they are the
-    shop's names, and the shop says when two are equal.
+    shop's names, and the shop says when two are equal. Telephone numbers come as `+` and digits.
     """
-    if kind is IndexKind.CUSTOMER_NUMBER:
+    if kind is not IndexKind.EMAIL:
         return value.strip()
     folded = unicodedata.normalize("NFD", value).casefold()
     again = unicodedata.normalize("NFKD", folded).casefold()

@@ -14,7 +14,7 @@ from enum import StrEnum
 from ecrm_privacy.vault.aead import Secret
 from ecrm_privacy.vault.blind_index import IndexKind, normalise
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.vocabulary import Category
+from ecrm_privacy.vocabulary import Category, Channel, channel_category
 
 
 class AddressKind(StrEnum):
@@ -27,6 +27,9 @@ class AddressKind(StrEnum):
 ADDRESSES: Mapping[tuple[Category, str], AddressKind] = {
     (Category("contact"), "email"): AddressKind.EMAIL,
     (Category("contact"), "phone"): AddressKind.PHONE,
+    (channel_category(Channel("email")), "address"): AddressKind.EMAIL,
+    (channel_category(Channel("sms")), "address"): AddressKind.PHONE,
+    (channel_category(Channel("phone")), "address"): AddressKind.PHONE,
 }
 """Fields that are addresses. One by post is none: it is of a household, and is written in too many ways to be met."""
 

@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from ecrm_privacy.consent import tcf
 from ecrm_privacy.consent.answer import Said, SaidAnswer, answer_due
 from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where
 from ecrm_privacy.consent.history import History, Past, When, when
@@ -156,7 +157,8 @@ async def answer(
         key = idempotency_key(request.headers.get("idempotency-key"))
         said = expressed_here(decode(body, Said), signals)
         hallway.count_yes(request, caller, said)
-        taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
+        evidence = tcf.evidence(said.tc_string)
+        taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body, evidence=evidence)
         url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
         told = _told(hallway.bundle, where, taken.permissions, signals)
         reply = Response(

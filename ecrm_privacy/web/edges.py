@@ -36,6 +36,11 @@ ANSWERS = frozenset({"/v1/answers", "/v1/subject/answers", "/preferences"})
 STREAMS = frozenset({"/v1/items:batch", "/v1/events:batch", "/v1/imports/answers"})
 """Calls that take NDJSON of any length: `stream.lines` limits a line, the deadline holds for each piece."""
 
+CARRIES_ITS_RIGHT = ("/unsubscribe/", "/v1/inbound/")
+"""Writes that need neither cookie nor origin, because nothing that a browser adds by itself gives them a right: a link
+that only whoever got the message has, and that only narrows (RFC 8058); a body that a provider signed.
+"""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 KNOWN_METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -108,7 +113,7 @@ class Edges:
             _log_request(scope, answer.status, perf_counter() - started)
 
     async def _serve(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, answer: "_Answer") -> None:
-        if scope["method"] not in SAFE_METHODS:
+        if scope["method"] not in SAFE_METHODS and not scope["path"].startswith(CARRIES_ITS_RIGHT):
             self._check_origin(headers)
         if b"content-length" in headers or b"transfer-encoding" in headers:
             if scope["path"] in STREAMS:

@@ -12,6 +12,7 @@ from ecrm_privacy.consent.standing import PermissionRow
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
 from ecrm_privacy.vocabulary import YES, Answer, Category, Purpose
+from ecrm_privacy.web.messages import TYPED
 from ecrm_privacy.words import writing
 from ecrm_privacy.words.catalogue import Words, filled
 
@@ -47,6 +48,7 @@ def _row(
                 "channel": each.channel,
                 "name": each.name,
                 "own_yes": each.own_yes,
+                "by_address": f"/sign-up/{purpose.purpose}/{each.channel}" if each.channel in TYPED else "",
                 **_answer(by_rule[purpose.purpose, each.channel, ""], t),
             }
             for each in purpose.channels

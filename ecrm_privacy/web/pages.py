@@ -6,6 +6,8 @@ from typing import Any
 import jinja2
 from litestar import MediaType, Response
 
+from ecrm_privacy.words.catalogue import filled
+
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 
@@ -32,6 +34,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self._templates.globals["filled"] = filled
 
     def text(self, name: str, **context: Any) -> str:
         """Return the template `name`, filled."""

@@ -18,6 +18,7 @@ from litestar.openapi.spec import Components, Reference, SecurityScheme
 
 from ecrm_privacy import __version__
 from ecrm_privacy.consent.answer import Said
+from ecrm_privacy.consent.channels.desk import Inbound
 from ecrm_privacy.web import rights, servers, session
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.problems import MEDIA_TYPE, TYPES
@@ -51,6 +52,9 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "receipt_id": ("The receipt's name: 32 random bytes, base64url.", "KRQOlXOSxL4jqqiS3lHp7WlI-gL6-SJwo1GHXbzPfJU"),
     "request_id": ("The request's name.", "34ca51ca-268f-420a-8960-3266569181ab"),
     "leaf_index": ("The place of an entry in the log.", "0"),
+    "token": ("What the link in a message ends with.", "offers~email~AQE1vlvBz0Z4b6zQ6cVq0n3K8p2f5m1t7u9w"),
+    "purpose": ("A purpose of the policy.", "offers"),
+    "channel": ("A channel of that purpose.", "email"),
     "slot": ("A slot of the policy.", "for-you"),
     "page": ("A page of the policy.", "yours"),
     "item_id": ("The shop's own number of the item.", "kettle-copper"),
@@ -76,7 +80,8 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `key` marks an Idempotency-Key, `subject` the header Ecrm-Subject, `query` names parameters of the query, of which
     those of `required` must be there. `replied` names the type of a reply that the framework cannot know, `redirects`
-    says where a 303 leads. `problems` are those that are the call's own; what many calls share follows from the rest.
+    says where a 303 leads. `carries_its_right`: it needs no origin. `problems` are those that are the call's own; what
+    many calls share follows from the rest.
     """
 
     summary: str
@@ -85,6 +90,7 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scope: str = ""
     key: bool = False
     subject: bool = False
+    carries_its_right: bool = False
     query: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     requests: dict[str, str] = {}
@@ -108,7 +114,8 @@ HOUSE = Surface(
         "POST /v1/session": session.TokenBody,
         "POST /v1/rights-requests": rights.Asked,
         "PUT /v1/subject": servers.Fields,
-        "POST /v1/subject/answers": Said,
+        "POST /v1/subject/answers": servers.SaidElsewhere,
+        "POST /v1/inbound/sms": Inbound,
         "POST /v1/access:check": servers.Asked,
     },
 )
@@ -276,7 +283,7 @@ def _problems(call: Call) -> tuple[str, ...]:
         names |= {"idempotency-key-missing", "key-reuse", "outcome-unknown"}
     if call.scope:
         names |= {"api-key-refused", "scope-missing", "too-many"}
-    elif call.requests:
+    elif call.requests and not call.carries_its_right:
         names |= {"foreign-origin"}
     return tuple(name for name in TYPES if name in names)
 

@@ -114,6 +114,12 @@ async def put_subject(
     return Kept(outcome)
 
 
+class SaidElsewhere(Said, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The body of `POST /v1/subject/answers`; `evidence` says where it is documented, in words that name nobody."""
+
+    evidence: Annotated[str, Meta(max_length=300)] = ""
+
+
 @post("/v1/subject/answers", status_code=201)
 async def answer_elsewhere(
     request: AnyRequest,
@@ -131,9 +137,9 @@ async def answer_elsewhere(
     if (await desk.standing(subject)).account is None:
         raise NotKnown
     signals = hallway.signals(request)
-    said = decode(body, Said)
+    said = decode(body, SaidElsewhere)
     about = number.encode() + b"\0" + body  # the same words about somebody else are another act
-    taken = await desk.take(subject, said, signals, where, idempotency_key=key, body=about)
+    taken = await desk.take(subject, said, signals, where, idempotency_key=key, body=about, evidence=said.evidence)
     url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
     shown = concerning(server, taken.permissions)
     reply = AnswerReply(taken.receipt_id, taken.leaf_index, shown, taken.answer_due, url)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.visitor import Visit
 
-PAGES = ["/", "/preferences", "/receipts/check", "/signin", "/pages/yours"]
+PAGES = ["/", "/preferences", "/receipts/check", "/signin", "/pages/yours", "/sign-up/offers/email"]
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']}"
 NARROW = {"width": 320, "height": 640}

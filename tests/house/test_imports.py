@@ -30,6 +30,7 @@ BROKEN = [
     ("ecrm_privacy/vault/__init__.py", "import litestar", "outside-stores"),
     ("ecrm_privacy/rights/__init__.py", "import cryptography", "outside-doors"),
     ("ecrm_privacy/ledger/__init__.py", "import httpx", "outside-http"),
+    ("ecrm_privacy/consent/__init__.py", "import aiosmtplib", "outside-http"),
     ("ecrm_privacy/web/__init__.py", "import asyncpg", "outside-hall"),
     ("personalization/interact/__init__.py", "import cryptography", "outside-guest"),
 ]

@@ -30,9 +30,10 @@ OWED = {
     "ecrm.index_generation",
 }
 REPLIES = {"ecrm.reply"}  # sealed for their callers; they go with the body of their leaf, or in a day
-SUPPRESSED = {"ecrm.suppressed"}  # keyed hashes of addresses; an erasure asks for them, so they outlive it
+SUPPRESSED = {"ecrm.suppressed", "ecrm.stopped"}  # keyed hashes of addresses; they are to outlive an erasure
+COUNTED_TODAY = {"ecrm.messaged"}  # keyed hashes of an address and a day, for that day
 COUNTED = {"engine.item", "engine.item_count", "engine.item_pair", "engine.item_neighbour", "engine.model"}
-WITHOUT_A_NAME = PROMISED | COMMITTED | OWED | REPLIES | SUPPRESSED | COUNTED
+WITHOUT_A_NAME = PROMISED | COMMITTED | OWED | REPLIES | SUPPRESSED | COUNTED_TODAY | COUNTED
 """Tables that name nobody; a new table stands here or belongs to a holder."""
 
 

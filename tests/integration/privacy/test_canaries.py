@@ -142,9 +142,11 @@ def in_bodies(http: httpx.Client, canaries: Canaries, api_key: str) -> Iterator[
     """Put canaries into bodies: as unknown fields and words, of wrong types, broken off, too long, with a zero."""
     bearer = {"Authorization": f"Bearer {api_key}", "Ecrm-Subject": canaries.sow("number")}
     said = {"purpose": "remember", "answer": "given"}
+    reached = {"purpose": "offers", "channel": "email", "answer": "given", "address": "ottilie@example.com"}
     shapes: dict[tuple[str, str], Any] = {
         ("POST", "/v1/answers"): {"notice": NOTICE, "answers": [said], "method": "save"},
-        ("POST", "/v1/subject/answers"): {"notice": NOTICE, "answers": [said], "method": "staff"},
+        ("POST", "/v1/subject/answers"): {"notice": NOTICE, "answers": [reached], "method": "staff"},
+        ("POST", "/sign-up/offers/email"): {"address": "x"},
         ("POST", "/v1/session"): {"token": "x"},
         ("POST", "/v1/events"): {"events": [{"event_id": "12345678", "type": "view", "item_id": "tea"}]},
         ("PUT", "/v1/subject"): {"fields": {"contact": {"name": "x"}}},
@@ -203,6 +205,9 @@ def in_earnest(http: httpx.Client, canaries: Canaries, api_key: str) -> Iterator
         key = canaries.sow("key-of-an-answer")
         yield http.post("/v1/answers", json=yes, headers={"Idempotency-Key": key})
         yield http.post("/v1/answers", json={**yes, "method": "undo"}, headers={"Idempotency-Key": key})
+    reached = {"channel": "email", "address": f"{canaries.sow('reached')}@example.com"}
+    asked_for = [{"purpose": "offers", "answer": "given", **more} for more in ({}, reached)]
+    yield http.post("/v1/answers", json={**yes, "answers": asked_for}, headers=idempotent())
     searched = {
         "event_id": canaries.sow("event"),
         "type": "search",

@@ -13,6 +13,7 @@ from ecrm_privacy.rights.journal import Journal
 from ecrm_privacy.vault.blind_index import IndexKind
 from tests.conftest import ADMIN_PASSWORD, Cluster
 from tests.houses import SESSION, Opened, house_of_its_own, logged
+from tests.integration.channels.people import sign_up
 from tests.integration.privacy import residue
 from tests.integration.privacy.dump import take
 from tests.integration.privacy.residue import Left
@@ -40,6 +41,10 @@ async def names(opened: Opened, admin: asyncpg.Connection, person: Person) -> di
             found[f"wrapped key {place}.{n}"] = row["wrapped"]
         for n, row in enumerate(await admin.fetch("select sealed from ecrm.record where subject = $1", name)):
             found[f"sealed field {place}.{n}"] = row["sealed"]
+        for n, row in enumerate(await admin.fetch("select * from ecrm.pending where subject = $1", name)):
+            found[f"request that waits {place}.{n}"] = row["pending_id"].bytes
+            found[f"address that waits {place}.{n}"] = row["sealed"]
+            found[f"hash of that address {place}.{n}"] = row["same"]
         for n, row in enumerate(await admin.fetch("select sealed from ecrm.body where subject = $1", name)):
             found[f"sealed body {place}.{n}"] = row["sealed"][:64]
     found["index of the number"] = indexes.of(IndexKind.CUSTOMER_NUMBER, person.number)
@@ -86,6 +91,9 @@ async def test_nothing_of_the_erased_is_left_in_any_file(opened: Opened, cluster
     """A deleted row lies in its page, its index and in statistics; once the tables are written anew it lies nowhere."""
     with logged() as log:
         person, other = await live(opened, NUMBER), await live(opened, OTHER)
+        for each in (person, other):
+            await sign_up(each.browser, f"waiting-{each.number}@mailbox.example")
+        await opened.settle()
         journal = Journal(opened.house.config.key_file.with_name("erasures.journal"), opened.house.keyring)
         async with opened.as_admin() as admin:
             theirs, others = await names(opened, admin, person), await names(opened, admin, other)
@@ -98,7 +106,7 @@ async def test_nothing_of_the_erased_is_left_in_any_file(opened: Opened, cluster
             await opened.house.upkeep.rewrite()
             after = await files(opened, cluster, tmp_path)
         after["our log"] = log.getvalue()
-    words = (NUMBER, f"{NUMBER}@example.com", f"Name of {NUMBER}")
+    words = (NUMBER, f"{NUMBER}@example.com", f"waiting-{NUMBER}@mailbox.example", f"Name of {NUMBER}")
     assert residue.look(after, theirs | {word: word.encode() for word in words}) == []
     assert find(words, [after["our log"], after["pg_dump"], after["values of pg_dump"]]) == []
     assert residue.erased(after, journal) == []

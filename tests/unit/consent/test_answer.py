@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 
 from ecrm_privacy.consent.answer import NO_NOTICE, Said, SaidAnswer, answer_due, apply, as_recorded, changes, check
-from ecrm_privacy.consent.standing import SubjectView
-from ecrm_privacy.errors import EmptyAnswer, RequiredPurpose, UnknownNotice, UnknownPurpose
+from ecrm_privacy.consent.standing import Standing, SubjectView
+from ecrm_privacy.errors import EmptyAnswer, Malformed, RequiredPurpose, UnknownNotice, UnknownPurpose
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.vocabulary import Answer, ConsentStatus, ExpressionMethod, Purpose, Regime
 from tests.unit.consent.people import HERE, LONG_AGO, NEVER, POLICY, SHOP1, SHOP2, TODAY, a_row, a_subject, rule
 from tests.unit.consent.people import saying as say
 from tests.unit.consent.people import standing as stand
+from tests.unit.policy.policies import bundle, tree
 
 
 def made(view: SubjectView | None, said: dict[str, str], notice: str = SHOP2) -> dict[str, str]:
@@ -132,6 +133,54 @@ def test_a_channel_that_needs_it_is_requested_first() -> None:
         "offers/post": "given",
     }
     assert made(a_subject({"offers/email": "given"}), {"offers/email": "given"}) == {"offers/email": "renewed"}
+
+
+def test_another_address_is_asked_even_where_one_was_confirmed() -> None:
+    """What was confirmed was the address that was given then."""
+    answer = SaidAnswer(Purpose("offers"), Answer.GIVEN, "email", address="new@example.com")
+    view = a_subject({"offers": "given", "offers/email": "given"})
+    (change,) = changes(stand(view), view, Said(SHOP2, (answer,), ExpressionMethod.SAVE))
+    assert change.status is ConsentStatus.REQUESTED
+
+
+@pytest.mark.parametrize("answer", ["refused", "withdrawn", "objected"])
+def test_an_address_stands_with_a_yes_to_a_channel(answer: str) -> None:
+    """Nobody leaves one with a no, nor with a purpose."""
+    for said in (
+        SaidAnswer(Purpose("offers"), Answer(answer), "email", address="a@b.example"),
+        SaidAnswer(Purpose("offers"), Answer.GIVEN, address="a@b.example"),
+    ):
+        with pytest.raises(Malformed):
+            check(POLICY, Said(SHOP2, (said,), ExpressionMethod.SAVE))
+
+
+@pytest.mark.parametrize(
+    ("law", "status"), [("gdpr", "requested"), ("strict", "requested"), (None, "requested"), ("ccpa", "given")]
+)
+def test_a_confirmation_is_asked_where_the_law_wants_it(law: str | None, status: str) -> None:
+    """The policy may name the regimes; under one that is not known, and under the strictest, it is asked."""
+    changed = tree()
+    changed["channels"]["email"]["confirm_under"] = ["gdpr"]
+    said = say({"offers": "given", "offers/email": "given"}, SHOP1)
+    standing = Standing(bundle(changed), TODAY)
+    found = changes(standing, None, said, Regime(law) if law else None)
+    assert [each.status for each in found if each.channel] == [status]
+
+
+def test_a_way_that_nothing_is_sent_by_has_its_permission_too() -> None:
+    """Phone, chat and what happens in a world are channels of the policy like any other."""
+    changed = tree()
+    for name in ("phone", "chat", "in_world"):
+        changed["channels"][name] = {"texts": {locale: {"name": name} for locale in ("en", "de")}}
+        changed["purposes"]["offers"]["channels"].append(name)
+        changed["purposes"]["offers"]["own_yes"].append(name)
+    standing = Standing(bundle(changed), TODAY)
+    said = say(
+        {"offers": "given", "offers/phone": "given", "offers/chat": "refused", "offers/in_world": "given"}, SHOP1
+    )
+    check(standing.bundle, said)
+    statuses = {each.channel: str(each.status) for each in changes(standing, None, said)}
+    assert statuses == {"": "given", "phone": "given", "chat": "refused", "in_world": "given"}
 
 
 def test_closing_a_purpose_closes_what_lies_under_it() -> None:

@@ -37,6 +37,7 @@ def test_nothing_changed() -> None:
         ("categories/demographics/retention/at_most_days", 2000, "personalize"),
         ("categories/preferences/special", True, "personalize"),
         ("channels/sms/double_opt_in", False, "offers"),
+        ("channels/sms/confirm_under", ["gdpr"], "offers"),
     ],
 )
 def test_what_widens_is_material(path: str, value: object, purpose: str) -> None:
