@@ -6,7 +6,7 @@ This file, the command line and the processes are the only ones that know everyb
 import asyncio
 import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from litestar.types import ControllerRouterHandler
 
 from ecrm_privacy import enact, logbook, messaging, reindex, roll, routes, shipped, upkeep
 from ecrm_privacy.config import Config
+from ecrm_privacy.consent import store as consent_store
 from ecrm_privacy.consent.callers import Callers
 from ecrm_privacy.consent.channels.desk import Channels
 from ecrm_privacy.consent.desk import ConsentDesk
@@ -25,6 +26,7 @@ from ecrm_privacy.consent.history import History
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.profile import Profiles
 from ecrm_privacy.consent.receipts import Receipts
+from ecrm_privacy.consent.reception import FLUSH_S, Met, Reception
 from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.consent.visitor import Visitor, visitor
 from ecrm_privacy.database.address import Address
@@ -34,7 +36,7 @@ from ecrm_privacy.database.pools import HOUSE, Pool, Pools, connect, open_pools
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.delivery.jobs import Runner
 from ecrm_privacy.delivery.witnesses import Witnesses
-from ecrm_privacy.errors import Failure, GuardRefused
+from ecrm_privacy.errors import Failure, GuardRefused, Unavailable
 from ecrm_privacy.gate.admit import Gate
 from ecrm_privacy.gate.store import AdmitRow, Ask, look, write
 from ecrm_privacy.gate.types import Caller, Signals
@@ -92,6 +94,7 @@ class House(msgspec.Struct, frozen=True):
     gate: Gate
     uses: UseLog
     desk: ConsentDesk
+    reception: Reception
     links: Links
     disclosures: Disclosures
     profiles: Profiles
@@ -160,6 +163,7 @@ async def open_house(
             Repeated("publish", max(config.checkpoint_period_s / TURNS, 0.1), house.publisher.publish),
             Repeated("upkeep", upkeep.LOOK_S, house.upkeep.run),
             Repeated("lapsed", LAPSED_S, Reconciler(house.desk).lapsed),
+            Repeated("reception", FLUSH_S, house.reception.flush),
             Repeated("sessions", LAPSED_S, house.rights.end_sessions),
             Repeated("pending", messaging.FORGET_S, house.channels.forget),
             Repeated("epochs", EPOCHS_S, partial(asyncio.to_thread, keyring.epochs.look)),
@@ -172,6 +176,8 @@ async def open_house(
         finally:
             await house.runner.stop()
             await house.uses.stop()
+            with suppress(Unavailable):  # that minute is not counted
+                await house.reception.flush()
     finally:
         if writer is not None:
             await writer.stop()
@@ -230,6 +236,7 @@ async def _furnish(
     runner = Runner(acquire, {**handlers, **messaging.handlers(channels)})
     return House(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, uses=use_log, desk=desk,
+        reception=Reception(partial(_write_counts, pools.house)),
         links=links, disclosures=Disclosures(desk), profiles=Profiles(desk, indexes), receipts=receipts,
         history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
         channels=channels,
@@ -271,6 +278,12 @@ async def _briefly(pool: Pool) -> AsyncIterator[Conn]:
 async def _write_uses(pool: Pool, made: Sequence[Counted]) -> int:
     async with pool.acquire() as conn:
         return await write(conn, made)
+
+
+async def _write_counts(pool: Pool, counts: Sequence[tuple[Met, int]]) -> None:
+    async with pool.acquire() as conn, conn.transaction():
+        for query in (consent_store.add_notice_counts(counts), consent_store.age_notice_counts()):
+            await query.run(conn)
 
 
 async def _visitor(desk: ConsentDesk, caller: Caller, signals: Signals) -> tuple[Visitor, Bundle]:

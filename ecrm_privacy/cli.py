@@ -12,6 +12,7 @@ from ecrm_privacy import (
     verbs_history,
     verbs_keys,
     verbs_ledger,
+    verbs_notice,
     verbs_policy,
     verbs_shard,
     verbs_witness,
@@ -77,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
 
     _policy(verb, group("policy", "what we promise: check it, compare it, put it in force, explain it"))
 
+    one = verb("report", verbs_notice.notice_report, "how notices are received, from our own records; two are compared",
+               "ecrm notice report --html report.html", group("notice", "what people were asked"))  # fmt: skip
+    one.add_argument("notice", nargs="*", help="a notice and its version, such as shop@1; two are compared")
+    one.add_argument("--since", metavar="DAY", help="leave out weeks that began before")
+    one.add_argument("--html", type=Path, metavar="FILE", help="write one page with charts")
+    one.add_argument("--json", action="store_true", help="for programs")
+
     ledger = group("ledger", "the log of what people said")
     _ledger(verb, ledger)
 
@@ -121,13 +129,21 @@ def _policy(verb: Callable[..., argparse.ArgumentParser], policy: object) -> Non
         "check", check, "name every problem, and what a lawyer would ask about", "ecrm policy check policies", policy
     )
     one.add_argument("--verbose", action="store_true", help="show where each law is read, too")
+    one.add_argument("--rendered", action="store_true", help="look at every banner in Chromium, too, and keep a report")
     two = verb("diff", compare, "what would change, and who would be asked again", "ecrm policy diff policies", policy)
     two.add_argument("--json", action="store_true", help="for programs")
     put = verb("activate", activate, "put the documents in force", "ecrm policy activate policies --dry-run", policy)
     put.add_argument("--yes", action="store_true", help="do not ask at the terminal")
     put.add_argument("--dry-run", action="store_true", help="say what would be done, change nothing")
     put.add_argument("--despite-problems", action="store_true", help="although `ecrm policy check` finds problems")
-    for each in (one, two, put):
+    for each in (one, put):
+        each.add_argument("--report", type=Path, metavar="DIR", help="where reports are kept (default: DATA/rendered)")
+    show = verb(
+        "preview", verbs_policy.policy_preview, "show banners and preferences before they are in force, on loopback",
+        "ecrm policy preview policies", policy,
+    )  # fmt: skip
+    show.add_argument("--port", type=int, default=8200, help="default: 8200; 0 takes any")
+    for each in (one, two, put, show):
         each.add_argument("folder", type=Path, nargs="?", help="default: the configured documents")
 
     one = verb("explain", verbs_policy.policy_explain, "one decision in a sentence; without a purpose all of them",

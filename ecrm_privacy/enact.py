@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from secrets import token_bytes
+from typing import NamedTuple
 
 from ecrm_privacy import shipped
 from ecrm_privacy.config import Config
@@ -52,15 +53,26 @@ async def active(
         return await shelf.bundle(bundle.hash)
 
 
-async def activate(acquire: Acquire, append: Append, bundle: Bundle) -> int:
-    """Make `bundle` the policy and return the leaf index of the act.
+class Rendered(NamedTuple):
+    """What was found about the banners of a bundle before it is in force: JSON, its SHA-256, and a page."""
+
+    report: bytes
+    text: bytes
+    page: bytes
+
+
+async def activate(acquire: Acquire, append: Append, bundle: Bundle, rendered: Rendered | None = None) -> int:
+    """Make `bundle` the policy and return the leaf index of the act; `rendered` is kept, and named by the act.
 
     Its rows are written ahead, because they mean nothing before; one entry and one pointer switch every worker at once.
     """
     async with acquire() as conn, conn.transaction():
         for effect in policy_store.write_rows(bundle, compile_policy(bundle)):
             await effect.run(conn)
-    text = acts.statement(bundle.hash, datetime.now(UTC).replace(microsecond=0))
+        if rendered:
+            await policy_store.keep_rendered(rendered.report, bundle.hash, rendered.text, rendered.page).run(conn)
+    now = datetime.now(UTC).replace(microsecond=0)
+    text = acts.statement(bundle.hash, now, rendered.report if rendered else None)
     opening = token_bytes(32)
     entry = Entry(
         leaf=leaf(LeafType.POLICY, commitment(opening, text)),

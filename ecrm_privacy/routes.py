@@ -43,7 +43,7 @@ PER_REQUEST = ("caller", "signals", "locale", "where")
 """What each request brings along; the hallway makes it."""
 
 OPEN: tuple[ControllerRouterHandler, ...] = (
-    operations.live, operations.problem, operations.gpc, operations.script, operations.hashed_script,
+    operations.live, operations.problem, operations.gpc, operations.theme, operations.script, operations.hashed_script,
     signals.signals_script, banner.banner_form, banner.banner_page,
 )  # fmt: skip
 AT_THE_DOORS: tuple[ControllerRouterHandler, ...] = (

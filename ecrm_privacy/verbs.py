@@ -22,7 +22,7 @@ from ecrm_privacy.custody import keeper_at
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.migrate import migrate as migrate_database
 from ecrm_privacy.database.postgres import ADMIN_ROLE, EmbeddedPostgres
-from ecrm_privacy.enact import Instead, activate, read_policy
+from ecrm_privacy.enact import Instead, Rendered, activate, read_policy
 from ecrm_privacy.errors import Failure, LogFrozen, StartRefused, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
@@ -111,13 +111,13 @@ def migrate(config: Config, given: Namespace) -> int:
     return 0
 
 
-async def put_in_force(house: House, bundle: Bundle) -> int | None:
-    """Activate `bundle` unless it is active; returns the leaf index of the act."""
+async def put_in_force(house: House, bundle: Bundle, rendered: Rendered | None = None) -> int | None:
+    """Activate `bundle` unless it is active, with what was found about its banners; returns the act's leaf index."""
     async with house.pools.house.acquire() as conn:
         active = await active_hash().first(conn)
     if active is not None and active.bundle == bundle.hash:
         return None
-    index = await activate(house.pools.house.acquire, house.writer.append, bundle)
+    index = await activate(house.pools.house.acquire, house.writer.append, bundle, rendered)
     await house.shelf.bundle(bundle.hash)
     return index
 

@@ -3,6 +3,8 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -10,7 +12,7 @@ from ecrm_privacy import shipped
 from ecrm_privacy.app import House
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.reconcile import Reconciler
-from ecrm_privacy.enact import read_policy
+from ecrm_privacy.enact import Rendered, read_policy
 from ecrm_privacy.errors import PolicyRefused, StartRefused
 from ecrm_privacy.hall import catalogues
 from ecrm_privacy.policy.compile import compile as compile_policy
@@ -22,7 +24,12 @@ from ecrm_privacy.policy.load import load
 from ecrm_privacy.policy.measure import Laws
 from ecrm_privacy.policy.review import review
 from ecrm_privacy.policy.store import AskedAgain, asked_again, living_under
-from ecrm_privacy.verbs import in_house, put_in_force, say
+from ecrm_privacy.showroom.browser import chromium, look
+from ecrm_privacy.showroom.preview import HOST, server
+from ecrm_privacy.showroom.report import FORMS, Looked, evidence, keep, kept
+from ecrm_privacy.showroom.rules import RULES, Finding
+from ecrm_privacy.showroom.stage import Stage
+from ecrm_privacy.verbs import bar, in_house, put_in_force, say
 from ecrm_privacy.vocabulary import Channel, ConsentStatus, Purpose, Recipient, Regime
 from ecrm_privacy.words.catalogue import DEFAULT_LOCALE, findings
 
@@ -37,17 +44,50 @@ def policy_check(config: Config, given: Namespace) -> int:
     except PolicyRefused as refused:
         return _found(str(refused).splitlines(), ())
     found = review(bundle, laws())
+    problems = (*found.problems, *(measured(config, given, bundle) if given.rendered else ()))
     if given.verbose:
         for name, law in sorted(bundle.jurisdictions.items()):
             for source in law.sources:
                 say(f"source: jurisdictions/{name}.toml: {source.law}, {source.article}: {source.address}")
-    status = _found(found.problems, (*found.warnings, *_unspoken(config, bundle)))
+    status = _found(problems, (*found.warnings, *_unspoken(config, bundle)))
     if status == 0:
         say(
             f"sound: {len(bundle.purposes)} purposes, {len(bundle.notices)} notices, {len(bundle.jurisdictions)}"
             f" jurisdictions, {rows} rows, bundle {bundle.hash.hex()[:16]}"
         )
     return status
+
+
+def measured(config: Config, given: Namespace, bundle: Bundle) -> list[str]:
+    """Look at every banner of `bundle` in Chromium, keep the report, and return what was found. Raises NoBrowser."""
+    with chromium() as browser, bar("looking") as progress:
+        shots = look(Stage(bundle), browser, progress)
+        made = evidence(bundle, shots, f"Chromium {browser.version}")
+    path = keep(given.report or _reports(config), made)
+    say(f"looked at {len(shots)} renderings: {path}")
+    return [line for finding, places in made.report.summary() for line in _explained(finding, places)]
+
+
+def _explained(finding: Finding, places: Sequence[Looked]) -> list[str]:
+    rule, first = RULES[finding.rule], places[0]
+    notice = f"sites/{first.site}.toml: {first.locale}, {first.width} px, {first.theme}, {FORMS[first.form]}"
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+    return [f"{notice}{more}: {finding.rule}: {finding.what}. {rule.remedy} [{'; '.join(rule.sources)}]"]
+
+
+def _reports(config: Config) -> Path:
+    """Where reports about banners wait for the activation of what they are about."""
+    return config.data_dir / "rendered"
+
+
+def policy_preview(config: Config, given: Namespace) -> int:
+    """`ecrm policy preview`: serves the documents on loopback until it is stopped."""
+    folder = given.folder or config.policies or shipped.policies()
+    with server(folder, given.port) as listening:
+        say(f"http://{HOST}:{listening.server_port}/ shows {folder}; nothing is recorded; Ctrl-C ends it")
+        with suppress(KeyboardInterrupt):
+            listening.serve_forever()
+    return 0
 
 
 def _unspoken(config: Config, bundle: Bundle) -> Iterator[str]:
@@ -161,11 +201,19 @@ def policy_activate(config: Config, given: Namespace) -> int:
             raise PolicyRefused("left as it is")
         return new
 
-    return in_house(config, lambda house: put(house, new, yes=given.yes, dry_run=given.dry_run), instead)
+    looked = kept(given.report or _reports(config), new.hash)
+    rendered = Rendered(looked.hash, looked.text, looked.page) if looked else None
+    if rendered is None:
+        say("nobody has looked at these banners: `ecrm policy check --rendered` does, and leaves evidence")
+    return in_house(config, lambda house: put(house, new, rendered, yes=given.yes, dry_run=given.dry_run), instead)
 
 
-async def put(house: House, new: Bundle, *, yes: bool = False, dry_run: bool = False) -> int:
-    """Put `new` in force, after a person at a terminal saw what it means; `yes` does not ask."""
+async def put(
+    house: House, new: Bundle, rendered: Rendered | None = None, *, yes: bool = False, dry_run: bool = False
+) -> int:
+    """Put `new` in force, after a person at a terminal saw what it means; `yes` does not ask. `rendered` is what was
+    found about its banners.
+    """
     change = await measure(house, diff(house.hallway.bundle, new))
     if change.unasked:
         say("refused: these purposes were widened and no notice asks again:", ", ".join(change.unasked))
@@ -179,7 +227,7 @@ async def put(house: House, new: Bundle, *, yes: bool = False, dry_run: bool = F
         if not _agreed():
             say("left as it is")
             return 1
-    index = await put_in_force(house, new)
+    index = await put_in_force(house, new, rendered)
     say("in force already" if index is None else f"in force, as entry {index} of the log")
     say(f"what history may serve changed for {await Reconciler(house.desk).everybody()} people")
     return 0

@@ -56,6 +56,13 @@ class SaidAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
         return Rule(self.purpose, Channel(self.channel or ""), Recipient(self.recipient or ""))
 
 
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the notice stood there before the answer, and whether its details were opened: counted, not kept."""
+
+    seconds: Annotated[int, msgspec.Meta(ge=0)]
+    opened: bool = False
+
+
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /v1/answers`. `tc_string` is what another platform wrote at the act: kept, not believed."""
 
@@ -63,6 +70,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: tuple[SaidAnswer, ...]
     method: ExpressionMethod
     tc_string: str | None = None
+    shown: Shown | None = None
 
 
 def check(bundle: Bundle, said: Said) -> None:

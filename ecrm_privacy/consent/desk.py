@@ -79,6 +79,9 @@ Acquire = Callable[[], AbstractAsyncContextManager[Conn]]
 Append = Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]]
 BundleOf = Callable[[bytes], Awaitable[Bundle]]
 
+Heard = Callable[[Standing, Sequence[Change]], None]
+"""Is told of an answer that was written: where the caller had stood, and what the answer changed."""
+
 ATTEMPTS_MAX = 6
 
 
@@ -197,8 +200,11 @@ class ConsentDesk:
         idempotency_key: str,
         body: bytes,
         evidence: str = "",
+        heard: Heard | None = None,
     ) -> Taken:
-        """Record what was said and return the reply, durable and provable; `evidence` of what was said elsewhere, or shown.
+        """Record what was said and return the reply, durable and provable.
+
+        `evidence` is of what was said elsewhere, or shown; `heard` is told once, and of no repeat.
 
         Raises Malformed, EmptyAnswer, UnknownPurpose, RequiredPurpose, UnknownNotice, KeyReuse; Unavailable and
         OutcomeUnknown when the ledger cannot say that it is written.
@@ -210,12 +216,14 @@ class ConsentDesk:
             standing = await self.standing(caller)
             check(standing.bundle, said)
             said = as_recorded(said)
-            taken, entry = self._prepare(caller, standing, said, signals, where, evidence)
+            taken, entry, made = self._prepare(caller, standing, said, signals, where, evidence)
             sealed = reply.seal(msgspec.json.encode(taken))
             kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
             entry = msgspec.structs.replace(entry, effects=(*entry.effects, *kept))
             outcome = (await self.append([entry]))[0]
             if isinstance(outcome, int):
+                if heard is not None:
+                    heard(standing, made)
                 return msgspec.structs.replace(taken, leaf_index=outcome)
             if not isinstance(outcome, StaleSubject | KeyTaken):
                 raise outcome
@@ -235,7 +243,7 @@ class ConsentDesk:
 
     def _prepare(
         self, caller: Caller, standing: Standing, said: Said, signals: Signals, where: Where, evidence: str
-    ) -> tuple[Taken, Entry]:
+    ) -> tuple[Taken, Entry, tuple[Change, ...]]:
         speaker = standing.speaker
         made = changes(standing, speaker, said, signals.regime)
         token = None
@@ -286,6 +294,7 @@ class ConsentDesk:
                 token,
             ),
             entry,
+            made,
         )
 
     def entry(

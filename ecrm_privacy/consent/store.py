@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from ecrm_privacy.sql import Effect, Query
+from ecrm_privacy.vocabulary import YES
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -312,4 +313,61 @@ def add_api_key(key_hash: bytes, recipient: str, scopes: Sequence[str], rate_per
         "insert into ecrm.api_key (key_hash, recipient, scopes, rate_per_minute) values ($1, $2, $3, $4)"
         " on conflict do nothing",
         (key_hash, recipient, list(scopes), rate_per_minute),
+    )
+
+
+class NoticeCount(msgspec.Struct, frozen=True):
+    """How often something happened to a notice, in one or several weeks."""
+
+    notice: str
+    jurisdiction: str
+    locale: str
+    way: str
+    what: str
+    times: int
+
+
+def add_notice_counts(counts: Sequence[tuple[tuple[date, str, str, str, str, str], int]]) -> Effect:
+    """Add to the counts of notices; in one order, so that workers who do it at once never wait in a circle."""
+    columns = [list(column) for column in zip(*((*met, times) for met, times in sorted(counts)), strict=True)]
+    return Query(
+        "insert into ecrm.notice_count as c (week, notice, jurisdiction, locale, way, what, times)"
+        " select * from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])"
+        " on conflict (notice, jurisdiction, locale, way, what, week) do update set times = c.times + excluded.times",
+        tuple(columns),
+    )
+
+
+def age_notice_counts() -> Effect:
+    """Forget counts of more than 25 months ago."""
+    return Query("delete from ecrm.notice_count where week < current_date - interval '25 months'")
+
+
+def notice_counts(since: date | None) -> Query[NoticeCount]:
+    """Read the counts of notices since a day."""
+    return Query(
+        "select notice, jurisdiction, locale, way, what, sum(times)::bigint as times from ecrm.notice_count"
+        " where $1::date is null or week >= $1 group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5",
+        (since,),
+        NoticeCount,
+    )
+
+
+class Standings(msgspec.Struct, frozen=True):
+    """How many people stand where with a purpose, by the notice that they last answered."""
+
+    notice: str
+    purpose: str
+    status: str
+    people: int
+
+
+def notice_standings() -> Query[Standings]:
+    """Read what stands today, by what the ledger wrote; who refused without leaving anything is in no row."""
+    return Query(
+        "select notice, purpose, case when status = any($1) and until <= current_date then 'expired' else status end"
+        " as status, count(*) as people from ecrm.consent_status where channel = '' and recipient = ''"
+        " group by 1, 2, 3 order by 1, 2, 3",
+        ([status.value for status in YES],),
+        Standings,
     )

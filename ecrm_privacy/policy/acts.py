@@ -1,8 +1,10 @@
 """What the log says in public when a policy is put in force: the statement of that entry, as JSON.
 
-    {"v":1,"act":"policy.activate","bundle":"<hex SHA-256 of the documents>","at":"2026-11-22T04:30:05Z"}
+    {"v":1,"act":"policy.activate","bundle":"<hex SHA-256 of the documents>","at":"2026-11-22T04:30:05Z",
+     "rendered":"<hex SHA-256 of the report about its banners>"}
 
 `at` is the server's clock, UTC. Statements of older programs have none: those count by their place in the log.
+`rendered` is left out where nobody had measured the banners.
 """
 
 from datetime import UTC, datetime
@@ -19,6 +21,8 @@ class Activation(msgspec.Struct, frozen=True):
 
     bundle: bytes
     at: datetime | None
+    rendered: bytes | None = None
+    """SHA-256 of the report about its banners, if they were measured before."""
 
 
 class _Act(msgspec.Struct, frozen=True):
@@ -31,12 +35,17 @@ class _Statement(msgspec.Struct, frozen=True, omit_defaults=True):
     act: Literal["policy.activate"]
     bundle: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     at: Annotated[datetime, Meta(tz=True)] | None = None
+    rendered: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")] | None = None
 
 
-def statement(bundle_hash: bytes, at: datetime) -> bytes:
-    """Return the public statement that the bundle of that hash is in force since `at` (UTC)."""
+def statement(bundle_hash: bytes, at: datetime, rendered: bytes | None = None) -> bytes:
+    """Return the public statement that the bundle of that hash is in force since `at` (UTC), and which report about its
+    banners there is.
+    """
     assert at.tzinfo is UTC, "times are aware and UTC"
-    return msgspec.json.encode(_Statement(1, "policy.activate", bundle_hash.hex(), at))
+    return msgspec.json.encode(
+        _Statement(1, "policy.activate", bundle_hash.hex(), at, rendered.hex() if rendered else None)
+    )
 
 
 def parse(text: bytes) -> Activation | None:
@@ -48,6 +57,7 @@ def parse(text: bytes) -> Activation | None:
         if msgspec.json.decode(text, type=_Act).act != "policy.activate":
             return None
         read = msgspec.json.decode(text, type=_Statement)
-        return Activation(bytes.fromhex(read.bundle), read.at and read.at.astimezone(UTC))
+        rendered = bytes.fromhex(read.rendered) if read.rendered else None
+        return Activation(bytes.fromhex(read.bundle), read.at and read.at.astimezone(UTC), rendered)
     except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
         raise Tampered("the statement of an act of ours cannot be read") from None

@@ -15,6 +15,7 @@ from ecrm_privacy.policy.documents import (
     PurposeDocument,
     SlotDocument,
 )
+from ecrm_privacy.policy.theme import problems as theme_problems
 from ecrm_privacy.vocabulary import ACCOUNTABILITY, COUNTED_DAYS_MOST, Category, LegalBasis
 
 Names = Mapping[str, frozenset[str]]
@@ -45,6 +46,7 @@ def cross_problems(bundle: Bundle, names: Names) -> list[str]:
         *_events(bundle, names),
         *_pages(bundle, names),
         *_sites(bundle, names),
+        *theme_problems(bundle),
         *_notices(bundle, names),
         *_texts(bundle),
     ]

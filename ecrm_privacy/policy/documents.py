@@ -36,6 +36,10 @@ Years = Annotated[int, msgspec.Meta(ge=0, le=21)]
 Of = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{12})?\Z")]
 """What a translation was made from: `translation.hash_of` the text in the policy's first language."""
 WebAddress = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s]+\Z", max_length=300)]
+Property = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z-]{0,30}\Z")]
+Value = Annotated[str, msgspec.Meta(pattern=r"^[#A-Za-z0-9 ,.%()'\"/_-]{1,200}\Z")]
+"""A value of a custom property: it ends no declaration, opens no block and names no address."""
+Picture = Annotated[str, msgspec.Meta(pattern=r"^(<svg[\s>][\s\S]*</svg>\s*)?\Z", max_length=16_384)]
 TransferGround = Literal[
     "",
     "adequacy",
@@ -252,6 +256,15 @@ class ControllerDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Where the data lies, as records of consent name it (ISO/IEC TS 27560 `storage_locations`)."""
 
 
+class ThemeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A site's look (`theme`): properties for both schemes, for the light one, for the dark one; a logo (SVG)."""
+
+    every: dict[Property, Value] = {}
+    light: dict[Property, Value] = {}
+    dark: dict[Property, Value] = {}
+    logo: Picture = ""
+
+
 class SiteDocument(Document, frozen=True, kw_only=True):
     """A site that shows our notice: its origins, notice, law, languages (the first one is its default), and sign-in."""
 
@@ -262,6 +275,7 @@ class SiteDocument(Document, frozen=True, kw_only=True):
     controller: ControllerDocument
     token: TokenDocument
     cookie_domain: Domain = ""
+    theme: ThemeDocument = ThemeDocument()
 
 
 class NoticeDocument(Document, frozen=True, kw_only=True):

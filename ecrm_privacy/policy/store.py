@@ -34,6 +34,14 @@ class AskedAgain(msgspec.Struct, frozen=True):
     no: int
 
 
+class KeptReport(msgspec.Struct, frozen=True):
+    """A report about the banners of a bundle (JSON)."""
+
+    report: bytes
+    bundle: bytes
+    text: bytes
+
+
 class Closed(msgspec.Struct, frozen=True):
     """How many people live under regimes that are gone."""
 
@@ -83,6 +91,19 @@ def write_rows(bundle: Bundle, compiled: Compiled) -> tuple[Effect, ...]:
 def point(bundle_hash: bytes) -> Effect:
     """Put the bundle of that hash in force. Fails on its foreign key if its rows were never written."""
     return Effect(POINT, (bundle_hash,))
+
+
+def keep_rendered(report: bytes, bundle_hash: bytes, text: bytes, page: bytes) -> Effect:
+    """Keep what was found about the banners of a bundle, under its SHA-256; a report that is there stays as it is."""
+    return Effect(
+        "insert into ecrm.rendered (report, bundle, text, page) values ($1, $2, $3, $4) on conflict do nothing",
+        (report, bundle_hash, text, page),
+    )
+
+
+def reports() -> Query[KeptReport]:
+    """Every report about banners, and the bundle that it is about."""
+    return Query("select report, bundle, text from ecrm.rendered order by report", (), KeptReport)
 
 
 def asked_again(ending: Sequence[tuple[Purpose, NoticeVersion]]) -> Query[AskedAgain]:

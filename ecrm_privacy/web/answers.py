@@ -16,6 +16,7 @@ from ecrm_privacy.consent.answer import Said, SaidAnswer, answer_due
 from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where
 from ecrm_privacy.consent.history import History, Past, When, when
 from ecrm_privacy.consent.receipts import Receipt, Receipts
+from ecrm_privacy.consent.reception import SEEN, SERVED, Reception
 from ecrm_privacy.consent.standing import PermissionRow, Standing, capturing, permissions, purpose_rule
 from ecrm_privacy.errors import Malformed, NotKnown
 from ecrm_privacy.gate.types import Caller, Signals
@@ -80,6 +81,7 @@ async def notice(
     hallway: NamedDependency[Hallway],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
+    reception: NamedDependency[Reception],
 ) -> Response[NoticeReply]:
     """What to ask this visitor; with `public=1` the same for everybody, and cacheable."""
     public = request.query_params.get("public") == "1"
@@ -93,6 +95,7 @@ async def notice(
             headers={"Cache-Control": "public, max-age=60", "Vary": ", ".join(hallway.notice_varies_with)},
         )
     standing = await desk.standing(caller)
+    reception.met(standing, signals, where, "script", SEEN)
     shown = desk.notice(standing.bundle, where.site, where.locale, where.jurisdiction)
     asked = tuple(_asked(purpose, standing, signals) for purpose in shown.purposes)
     reply = NoticeReply(
@@ -141,6 +144,7 @@ async def answer(
     hallway: NamedDependency[Hallway],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
+    reception: NamedDependency[Reception],
 ) -> Response[Any]:
     """Record an answer: one leaf, one receipt. A form post gets 303 back to where it came from."""
     body = await request.body()
@@ -150,15 +154,18 @@ async def answer(
         said = said_by_form(fields, hallway.bundle, where)
         key = own_key(fields, body)
         hallway.count_yes(request, caller, said)
-        taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
+        heard = reception.hear(said, signals, where, "form")
+        taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body, heard=heard)
         way = back(fields.get("return_to", "/preferences"), hallway.site_origins())
         reply: Response[Any] = Redirect(way, status_code=303)
     else:
         key = idempotency_key(request.headers.get("idempotency-key"))
         said = expressed_here(decode(body, Said), signals)
         hallway.count_yes(request, caller, said)
-        evidence = tcf.evidence(said.tc_string)
-        taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body, evidence=evidence)
+        heard, evidence = reception.hear(said, signals, where, "script"), tcf.evidence(said.tc_string)
+        taken = await desk.take(
+            caller, said, signals, where, idempotency_key=key, body=body, evidence=evidence, heard=heard
+        )
         url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
         told = _told(hallway.bundle, where, taken.permissions, signals)
         reply = Response(
@@ -239,12 +246,14 @@ async def permitted(
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
+    reception: NamedDependency[Reception],
 ) -> PermissionsReply | Past:
     """What is permitted now, and why; with `at` or `known`, what was permitted then, proven from the log."""
     asked = asked_times(request)
     standing = await desk.standing(caller)
     if asked is not None:
         return await history.of(standing, asked, where)
+    reception.met(standing, signals, where, "script", SERVED)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     rows = capturing(permissions(standing, signals), hallway.preferences)
     heard = msgspec.structs.replace(signals, gpc=signalled(standing, signals))

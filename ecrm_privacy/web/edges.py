@@ -243,7 +243,7 @@ class _Answer:
 
 def _is_embedded(path: str) -> bool:
     """Tell whether pages of other origins load this: the script under either name, and what it brings along."""
-    return path.startswith("/static/") or (path.startswith("/ecrm.") and path.endswith(".js"))
+    return path == "/theme.css" or path.startswith("/static/") or (path.startswith("/ecrm.") and path.endswith(".js"))
 
 
 def framed_by(origins: Iterable[str]) -> str:

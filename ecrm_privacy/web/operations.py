@@ -10,6 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from ecrm_privacy.errors import NotKnown
+from ecrm_privacy.policy.theme import stylesheet
+from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import STATIC
 from ecrm_privacy.web.problems import problem_page
 
@@ -67,6 +69,17 @@ def read_script() -> Script:
 
 
 SCRIPT_HEADERS = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
+
+
+@get("/theme.css")
+async def theme(request: AnyRequest, hallway: NamedDependency[Hallway]) -> Response[bytes]:
+    """The look of a site: `site=`, or the first one. A page that shows our banner loads it, as our own pages do."""
+    sites = hallway.bundle.sites
+    named = request.query_params.get("site") or hallway.site(request)
+    if named not in sites:
+        raise NotKnown
+    caching = {"Cache-Control": "public, max-age=300"}
+    return Response(stylesheet(sites[named].theme).encode(), media_type="text/css", headers=caching)
 
 
 @get("/ecrm.js")

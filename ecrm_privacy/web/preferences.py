@@ -13,6 +13,7 @@ from ecrm_privacy.consent.answer import answer_due
 from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where, hash_token
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.receipts import Receipts
+from ecrm_privacy.consent.reception import OPENED, Reception
 from ecrm_privacy.consent.standing import permissions
 from ecrm_privacy.consent.visitor import answered_since
 from ecrm_privacy.gate.types import Caller, Signals
@@ -68,8 +69,10 @@ async def preferences(
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
+    reception: NamedDependency[Reception],
 ) -> Response[str]:
     """What we do with your data, and your say about each of it."""
+    reception.met(await desks.desk.standing(caller), signals, where, "form", OPENED)
     return await _letter(desks, caller, signals, where)
 
 
@@ -80,6 +83,7 @@ async def prefer(
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
     where: NamedDependency[Where],
+    reception: NamedDependency[Reception],
 ) -> Response[Any]:
     """Record a change and show the page as it is now; with `return_to`, 303 back there."""
     body = await request.body()
@@ -87,7 +91,8 @@ async def prefer(
     said = said_by_form(fields, desks.hallway.bundle, where)
     key = own_key(fields, body)
     desks.hallway.count_yes(request, caller, said)
-    taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body)
+    heard = reception.hear(said, signals, where, "form")
+    taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body, heard=heard)
     if "return_to" in fields:
         reply: Response[Any] = Redirect(back(fields["return_to"], desks.hallway.site_origins()), status_code=303)
     else:

@@ -17,7 +17,14 @@ ABOUT_NOBODY = {
 }
 """Columns of type uuid that name nobody."""
 
-PROMISED = {"ecrm.policy_bundle", "ecrm.policy_active", "ecrm.decision", "ecrm.need", "ecrm.notice_current"}
+PROMISED = {
+    "ecrm.policy_bundle",
+    "ecrm.policy_active",
+    "ecrm.decision",
+    "ecrm.need",
+    "ecrm.notice_current",
+    "ecrm.rendered",
+}
 COMMITTED = {"ecrm.ledger_head", "ecrm.ledger_entry", "ecrm.statement", "ecrm.tile", "ecrm.published"}
 OWED = {
     "ecrm.job",
@@ -32,7 +39,14 @@ OWED = {
 REPLIES = {"ecrm.reply"}  # sealed for their callers; they go with the body of their leaf, or in a day
 SUPPRESSED = {"ecrm.suppressed", "ecrm.stopped"}  # keyed hashes of addresses; they are to outlive an erasure
 COUNTED_TODAY = {"ecrm.messaged"}  # keyed hashes of an address and a day, for that day
-COUNTED = {"engine.item", "engine.item_count", "engine.item_pair", "engine.item_neighbour", "engine.model"}
+COUNTED = {
+    "ecrm.notice_count",
+    "engine.item",
+    "engine.item_count",
+    "engine.item_pair",
+    "engine.item_neighbour",
+    "engine.model",
+}
 WITHOUT_A_NAME = PROMISED | COMMITTED | OWED | REPLIES | SUPPRESSED | COUNTED_TODAY | COUNTED
 """Tables that name nobody; a new table stands here or belongs to a holder."""
 

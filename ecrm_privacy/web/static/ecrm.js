@@ -18,6 +18,7 @@ section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% 
 h2, h3 { font: 500 1.25rem/1.2 var(--ecrm-serif, serif); }
 h2 { margin-block-end: .5rem; }
 h2:focus { outline: 0; }
+h2::before { content: var(--ecrm-logo); display: block; margin-block-end: .5rem; }
 p { white-space: pre-line; }
 small { display: block; color: var(--ecrm-muted, CanvasText); font-size: .9rem; }
 a { color: var(--accent); text-underline-offset: .2em; }
@@ -180,8 +181,9 @@ function answer(answers, method = "save", tc_string) {
   rows = rows.map((row) => (answers.some((said) => closes(said, row)) ? { ...row, ...no } : row));
   gpp = null;
   announce();
-  const shown = version;
-  const task = last.then(() => submit({ notice: shown || version, answers, method, tc_string }));
+  const seen = version;
+  const shown = banner?.since && { seconds: ((performance.now() - banner.since) / 1000) | 0, opened: !!banner.opened };
+  const task = last.then(() => submit({ notice: seen || version, answers, method, tc_string, shown }));
   last = task.catch(() => {});
   return task;
 }
@@ -279,11 +281,13 @@ class Banner extends HTMLElement {
   }
 
   ask() {
+    this.since ||= performance.now();
     this.buttons("accept_all", "refuse_all", "choose");
     this.view("ask", notice.notice.title, h("p", {}, notice.notice.text), gpc());
   }
 
   choose(purpose) {
+    this.opened = true;
     this.buttons("accept_all", "refuse_all", "save");
     const details = h("a", { href: new URL("/preferences", here) }, label("details"));
     this.view("choose", notice.notice.title, h("ul", {}, ...notice.purposes.map(entry)), details);

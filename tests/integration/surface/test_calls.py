@@ -261,6 +261,16 @@ async def test_the_script_is_for_every_page(opened: Opened) -> None:
     assert "immutable" in hashed.headers["cache-control"]
 
 
+async def test_the_look_of_a_site_is_for_every_page(opened: Opened) -> None:
+    """`/theme.css` may be loaded by any page, for a short time; a site that there is not has none."""
+    web = opened.browser(Origin=ELSEWHERE).http
+    theme = await web.get("/theme.css?site=demo")
+    assert theme.headers["content-type"] == "text/css; charset=utf-8"
+    assert theme.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert "max-age=300" in theme.headers["cache-control"]
+    assert (await web.get("/theme.css?site=elsewhere")).status_code == 404
+
+
 async def test_our_own_pages_need_no_cors(opened: Opened) -> None:
     """The service's own origin always is one."""
     assert (await answer(opened.browser(Origin=ORIGIN).http, NO)).status_code == 201

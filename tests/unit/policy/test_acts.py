@@ -20,6 +20,13 @@ def test_an_activation_says_which_policy_and_when() -> None:
     assert parse(text) == Activation(BUNDLE, AT)
 
 
+def test_an_activation_names_the_report_about_its_banners() -> None:
+    """The hash of the report comes last, and is left out where nobody looked."""
+    text = statement(BUNDLE, AT, bytes(32))
+    assert text.endswith(b'"rendered":"%s"}' % bytes(32).hex().encode())
+    assert parse(text) == Activation(BUNDLE, AT, bytes(32))
+
+
 def test_an_older_activation_says_no_time() -> None:
     """Statements from before there were times still count."""
     assert parse(b'{"v":1,"act":"policy.activate","bundle":"%s"}' % BUNDLE.hex().encode()) == Activation(BUNDLE, None)

@@ -29,6 +29,11 @@ def found(locale: str, accept: str, refuse: str) -> list[str]:
         ("de", "Ja", "Nein"),
         ("de", "Zustimmen", "Nicht zustimmen"),
         ("de-AT", "Alles erlauben", "Alles ablehnen"),
+        ("fr", "Tout accepter", "Tout refuser"),
+        ("es", "Aceptar todo", "Rechazar todo"),
+        ("ru", "Принять все", "Отклонить все"),
+        ("fa", "پذیرفتن همه", "رد همه"),
+        ("ar", "قبول الكل", "رفض الكل"),
     ],
 )
 def test_a_plain_no_beside_a_plain_yes_is_equal(locale: str, accept: str, refuse: str) -> None:
