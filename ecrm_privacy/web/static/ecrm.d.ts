@@ -24,6 +24,8 @@ interface EcrmAnswer {
   channel?: string;
   recipient?: string;
   answer: "given" | "refused" | "withdrawn" | "objected";
+  /** Where a yes to a channel reaches the person. */
+  address?: string;
 }
 
 /** What is allowed now, and why. `until` is a day (RFC 3339); `capture_url` is where a refusal can be answered anew. */

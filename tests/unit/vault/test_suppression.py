@@ -43,4 +43,4 @@ def test_a_value_says_nothing_without_the_key_and_is_no_index() -> None:
     assert [value] != Suppressions(Keyring(bytes(32))).among({CONTACT: {"email": "ada@example.org"}})
     assert value[:16] != BlindIndexes(KEYRING).of(IndexKind.EMAIL, "ada@example.org")
     assert of("phone", "123") != of("email", "123")
-    assert len(value) == 32 and {field for _, field in ADDRESSES} == {"email", "phone"}
+    assert len(value) == 32 and {field for _, field in ADDRESSES} == {"email", "phone", "address"}
