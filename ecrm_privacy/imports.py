@@ -47,27 +47,36 @@ class Outcome(Protocol):
         """Store `records`."""
 
 
+Reader = Callable[[Path, "Importer", Path | None], "tuple[list[bytes], Report]"]
+"""`read(path, importer, mapping_file)`: the records of a file as JSON, and what is bad. Raises Malformed."""
+
+
 class Importer(msgspec.Struct, frozen=True):
     """How one kind of file is taken in: the struct of a line, and who stores a batch.
 
     `about` is the field that names what a line is about. Lines about the same one are stored in the order of the file,
-    and never in the same batch.
+    and never in the same batch. `reader` reads files of its own kinds.
     """
 
     kind: str
     record: type[Any]
     store: Outcome
     about: str | None = None
+    reader: Reader | None = None
 
 
 class Report(msgspec.Struct):
-    """What became of a file. Of the bad lines, the first ones are named and all are counted."""
+    """What became of a file. Of the bad lines, the first ones are named and all are counted.
+
+    `dropped` counts, by what it was, what stood in lines that were taken and was not taken with them.
+    """
 
     lines: int = 0
     outcomes: dict[str, int] = {}
     bad: list[BadLine] = []
     bad_lines: int = 0
     resumed_at: int = 0
+    dropped: dict[str, int] = {}
 
     def refuse(self, number: int, cause: str) -> None:
         """Note a bad line."""
@@ -142,6 +151,11 @@ def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 yield number, row
     except ArrowException:
         raise Malformed(f"{path.name}: no Parquet from row {number + 1} on; nothing of it was taken") from None
+
+
+def read_mapped(path: Path, importer: Importer, mapping_file: Path | None) -> tuple[list[bytes], Report]:
+    """Read a file in our own words, or by a mapping file column by column. Raises Malformed."""
+    return read(path, importer, read_mapping(mapping_file) if mapping_file else None)
 
 
 def read(path: Path, importer: Importer, mapping: FieldMapping | None) -> tuple[list[bytes], Report]:
@@ -237,8 +251,7 @@ async def run(
 
     `secret` (of any length, and the same each time) names the import and gives its order.
     """
-    mapping = read_mapping(mapping_file) if mapping_file else None
-    good, report = read(path, importer, mapping)
+    good, report = (importer.reader or read_mapped)(path, importer, mapping_file)
     if dry_run:
         report.outcomes["would be taken"] = len(good)
         return report

@@ -27,6 +27,7 @@ from ecrm_privacy.errors import Failure, LogFrozen, StartRefused, Unavailable
 from ecrm_privacy.imports import Importer, Report
 from ecrm_privacy.imports import run as run_import
 from ecrm_privacy.logbook import guard, signer
+from ecrm_privacy.moving.answers import reader
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.store import active_hash
 from ecrm_privacy.processes import database, serve
@@ -154,7 +155,7 @@ def importers(house: House) -> dict[str, Importer]:
 
     made = [
         Importer("subjects", Profile, subjects, about="customer_number"),
-        Importer("answers", ImportedAnswer, answers, about="customer_number"),
+        Importer("answers", ImportedAnswer, answers, about="customer_number", reader=reader(house.hallway.bundle)),
         *(importer for plugin in house.plugins for importer in plugin.importers),
     ]
     return {importer.kind: importer for importer in made}
@@ -199,6 +200,8 @@ def show_report(kind: str, report: Report) -> None:
         say(f"  line {line.number}: {line.cause}")
     if report.bad_lines > len(report.bad):
         say(f"  … and {report.bad_lines - len(report.bad)} more")
+    for what, count in sorted(report.dropped.items()):
+        say(f"  dropped: {count} × {what}")
 
 
 def aggregate_run(config: Config, _given: Namespace) -> int:

@@ -1,30 +1,36 @@
 """Answers that were given elsewhere: taken in with where they came from, never wider than they were."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Literal
 
 import msgspec
 
 from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, as_recorded, changes, check
 from ecrm_privacy.consent.desk import ConsentDesk, Where
-from ecrm_privacy.consent.standing import Standing, purpose_rule
+from ecrm_privacy.consent.standing import Standing, StatusRow, SubjectView
 from ecrm_privacy.errors import Failure, NotKnown, Refusal
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.ledger.failures import StaleSubject
-from ecrm_privacy.ledger.record import Entry, EventKind
+from ecrm_privacy.ledger.record import Change, Entry, EventKind
+from ecrm_privacy.policy.decide import NO
 from ecrm_privacy.vault.blind_index import BlindIndexes
-from ecrm_privacy.vocabulary import ExpressionMethod, NoticeVersion
+from ecrm_privacy.vocabulary import YES, Answer, ExpressionMethod, NoticeVersion
 
 
 class ImportedAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One person's answers from another record; `at` is when they were given, `evidence` how that is known."""
+    """One person's answers from another record; `at` is when they were given, `evidence` how that is known.
+
+    A yes counts until the day `until` at most, where that record says one.
+    """
 
     customer_number: str
     notice: NoticeVersion
     answers: tuple[SaidAnswer, ...]
     at: datetime
     evidence: str = ""
-    method: ExpressionMethod = ExpressionMethod.IMPORT
+    method: Literal["import"] = "import"
+    until: date | None = None
 
 
 class AnswerImport:
@@ -59,21 +65,21 @@ class AnswerImport:
         view = standing.account
         if view is None:
             return NotKnown()
-        said = Said(line.notice, line.answers, line.method)
+        said = Said(line.notice, line.answers, ExpressionMethod.IMPORT)
         try:
             check(standing.bundle, said)
         except Refusal as refusal:
             return refusal
-        said = msgspec.structs.replace(as_recorded(said), answers=tuple(_news(standing, line)))
-        if not said.answers:
-            return None
         at = _in_utc(line.at)
         then = msgspec.structs.replace(standing, today=min(at.date(), standing.today))
-        made = changes(then, view, said)
+        said = msgspec.structs.replace(as_recorded(said), answers=tuple(_news(then, view, line)))
+        made = tuple(_at_most(change, line.until) for change in changes(then, view, said))
+        if not made:
+            return None
         law = standing.bundle.jurisdiction(where.jurisdiction)
         after = apply(view if view.regime else msgspec.structs.replace(view, regime=law.regime), made)
         entry, _ = self._desk.entry(
-            standing, view, after, made, kind=EventKind.IMPORT, method=line.method, notice=said.notice, where=where,
+            standing, view, after, made, kind=EventKind.IMPORT, method=said.method, notice=said.notice, where=where,
             evidence=line.evidence, indicated_at=at,
         )  # fmt: skip
         return entry
@@ -87,13 +93,22 @@ def _in_utc(at: datetime) -> datetime:
         return at.replace(tzinfo=UTC)
 
 
-def _news(standing: Standing, line: ImportedAnswer) -> list[SaidAnswer]:
-    """What the account has not said yet: what was said here counts more than what another record says."""
-    view = standing.account
-    assert view is not None, "looked up before"
-    return [answer for answer in line.answers if answer.rule not in view.statuses and _sayable(standing, answer)]
+def _news(then: Standing, view: SubjectView, line: ImportedAnswer) -> list[SaidAnswer]:
+    """What is news to an account on the day on which it was said: never a yes where something was said here.
+
+    A no is, where a yes here is of that day or before: of what cannot be told apart, the no counts.
+    """
+    return [answer for answer in line.answers if _is_news(view.statuses.get(answer.rule), answer, then.today)]
 
 
-def _sayable(standing: Standing, answer: SaidAnswer) -> bool:
-    """An answer to a channel or recipient counts only beside one to its purpose; both may come in one line."""
-    return answer.rule == purpose_rule(answer.purpose) or answer.purpose in standing.bundle.purposes
+def _is_news(said_here: StatusRow | None, answer: SaidAnswer, day: date) -> bool:
+    if said_here is None:
+        return True
+    return answer.answer is not Answer.GIVEN and said_here.status not in NO and said_here.since <= day
+
+
+def _at_most(change: Change, until: date | None) -> Change:
+    """Let a yes end where the other record ends it, if that is earlier."""
+    if until is None or change.status not in YES or (change.until is not None and change.until <= until):
+        return change
+    return msgspec.structs.replace(change, until=max(until, change.since))

@@ -3,14 +3,16 @@
 import argparse
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from ecrm_privacy.cli import _parser
 from ecrm_privacy.config import Config
 from ecrm_privacy.mapping import FieldMapping, FieldRule
+from ecrm_privacy.moving.mapping import AnswerMapping, Asked
 from tests.house import source
 
 
@@ -36,10 +38,14 @@ def test_the_command_line_page_explains_every_verb() -> None:
         assert (parser.epilog or "").removeprefix("Example: ") in sections[name]
 
 
-def test_the_import_page_explains_every_rule() -> None:
-    """The page about imports names each key of a mapping file."""
-    page = (source.ROOT / "docs/how-to/import-your-data.md").read_text("utf-8")
-    keys = [field.name for kind in (FieldMapping, FieldRule) for field in msgspec.structs.fields(kind)]
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [("import-your-data", (FieldMapping, FieldRule)), ("move-in-from-another-tool", (AnswerMapping, Asked))],
+)
+def test_the_import_pages_explain_every_rule(name: str, kinds: Sequence[type[msgspec.Struct]]) -> None:
+    """The pages about imports name each key of their mapping files."""
+    page = (source.ROOT / f"docs/how-to/{name}.md").read_text("utf-8")
+    keys = [field.encode_name for kind in kinds for field in msgspec.structs.fields(kind)]
     assert [key for key in keys if not re.search(rf"`{key}`|^{key} = |^\[{key}\]", page, re.MULTILINE)] == []
 
 

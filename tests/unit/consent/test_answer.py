@@ -171,7 +171,9 @@ def test_a_way_that_nothing_is_sent_by_has_its_permission_too() -> None:
     """Phone, chat and what happens in a world are channels of the policy like any other."""
     changed = tree()
     for name in ("phone", "chat", "in_world"):
-        changed["channels"][name] = {"texts": {locale: {"name": name} for locale in next(iter(POLICY.sites.values())).locales}}
+        changed["channels"][name] = {
+            "texts": {locale: {"name": name} for locale in next(iter(POLICY.sites.values())).locales}
+        }
         changed["purposes"]["offers"]["channels"].append(name)
         changed["purposes"]["offers"]["own_yes"].append(name)
     standing = Standing(bundle(changed), TODAY)
