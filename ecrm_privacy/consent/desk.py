@@ -5,13 +5,15 @@ subject got another entry in between, the writer says so and the desk prepares a
 Idempotency-Key gets the same reply, also when the first one was never heard.
 """
 
+import asyncio
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -135,6 +137,7 @@ class ConsentDesk:
         self._replies = Replies(keyring)
         self._indexes = indexes or BlindIndexes(keyring)
         self._notices = Notices()
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def standing(self, caller: Caller, conn: Conn | None = None) -> Standing:
         """Read where a caller stands. Raises LogFrozen."""
@@ -210,24 +213,31 @@ class ConsentDesk:
         OutcomeUnknown when the ledger cannot say that it is written.
         """
         reply, said = self._replies.key(idempotency_key), addresses.taken(said)
+        turn: AbstractAsyncContextManager[object] = nullcontext()
         for _ in range(ATTEMPTS_MAX):
-            if (before := await self._answered(reply, body)) is not None:
-                return before
-            standing = await self.standing(caller)
-            check(standing.bundle, said)
-            said = as_recorded(said)
-            taken, entry, made = self._prepare(caller, standing, said, signals, where, evidence)
-            sealed = reply.seal(msgspec.json.encode(taken))
-            kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
-            entry = msgspec.structs.replace(entry, effects=(*entry.effects, *kept))
-            outcome = (await self.append([entry]))[0]
+            async with turn:
+                if (before := await self._answered(reply, body)) is not None:
+                    return before
+                standing = await self.standing(caller)
+                check(standing.bundle, said)
+                said = as_recorded(said)
+                taken, entry, made = self._prepare(caller, standing, said, signals, where, evidence)
+                sealed = reply.seal(msgspec.json.encode(taken))
+                kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
+                entry = msgspec.structs.replace(entry, effects=(*entry.effects, *kept))
+                outcome = (await self.append([entry]))[0]
             if isinstance(outcome, int):
                 if heard is not None:
                     heard(standing, made)
                 return msgspec.structs.replace(taken, leaf_index=outcome)
             if not isinstance(outcome, StaleSubject | KeyTaken):
                 raise outcome
+            turn = self._turn(standing.speaker)
         raise Unavailable("the subject's answers arrive faster than they can be written")
+
+    def _turn(self, speaker: SubjectView | None) -> AbstractAsyncContextManager[object]:
+        """Let those who were overtaken come one after the other: all at once, all but one would be overtaken again."""
+        return self._turns.setdefault(speaker.subject, asyncio.Lock()) if speaker else nullcontext()
 
     async def _answered(self, reply: ReplyKey, body: bytes) -> Taken | None:
         async with self._read() as conn:

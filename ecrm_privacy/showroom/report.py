@@ -62,8 +62,10 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was found."""
-        return not any(each.findings for each in self.looked)
+        """Whether every notice was looked at in every form and language, and nothing was found."""
+        seen = {(each.site, each.locale, each.form) for each in self.looked}
+        asked = {(each.site, each.locale, form) for each in self.notices for form in FORMS}
+        return asked <= seen and not any(each.findings for each in self.looked)
 
     def summary(self) -> Iterator[tuple[Finding, list[Looked]]]:
         """Each finding once, with every banner that has it, in the order of the rules."""

@@ -264,7 +264,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "fold": Rule(
         "Where one can accept without scrolling, one can refuse without scrolling.",
-        (f"{TASKFORCE} 8, 14", f"{CNIL}: refusing on the same screen", f"{GUIDELINES} 4.3.2 hidden in plain sight"),
+        (f"{TASKFORCE} 13", f"{CNIL}: refusing on the same screen", f"{GUIDELINES} 4.3.2 hidden in plain sight"),
         "Keep the choices in one row that stays in view; shorten the text.",
     ),
     "shift": Rule(

@@ -153,7 +153,7 @@ async def answer(
         fields = form(body)
         said = said_by_form(fields, hallway.bundle, where)
         key = own_key(fields, body)
-        hallway.count_yes(request, caller, said)
+        hallway.check_yes(request, caller, said)
         heard = reception.hear(said, signals, where, "form")
         taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body, heard=heard)
         way = back(fields.get("return_to", "/preferences"), hallway.site_origins())
@@ -161,7 +161,7 @@ async def answer(
     else:
         key = idempotency_key(request.headers.get("idempotency-key"))
         said = expressed_here(decode(body, Said), signals)
-        hallway.count_yes(request, caller, said)
+        hallway.check_yes(request, caller, said)
         heard, evidence = reception.hear(said, signals, where, "script"), tcf.evidence(said.tc_string)
         taken = await desk.take(
             caller, said, signals, where, idempotency_key=key, body=body, evidence=evidence, heard=heard

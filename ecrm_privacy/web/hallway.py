@@ -13,7 +13,7 @@ from litestar.datastructures import Cookie, State
 from ecrm_privacy.config import Config
 from ecrm_privacy.consent.answer import Said
 from ecrm_privacy.consent.desk import Where, hash_token
-from ecrm_privacy.errors import KeyMissing, Malformed, Unavailable
+from ecrm_privacy.errors import KeyMissing, Malformed, Unavailable, UnknownNotice
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
 from ecrm_privacy.policy.documents import DEFAULT_REGION, Bundle
@@ -116,13 +116,17 @@ class Hallway:
 
     def site(self, request: Connection) -> str:
         """Return the site whose origins hold the caller's; for our own pages the one they name, or the first."""
+        return self._told_site(request) or next(iter(self.bundle.sites))
+
+    def _told_site(self, request: Connection) -> str | None:
+        """Return the site that origin or address tell; None for our own pages that name none, and for servers."""
         origin = request.headers.get("origin", "")
         sites = self.bundle.sites
         for name in sites:
             if origin in self.origins_of(name):
                 return name
         named = request.query_params.get("site", "")
-        return named if named in sites else next(iter(sites))
+        return named if named in sites else None
 
     def origins_of(self, site: str) -> tuple[str, ...]:
         """Return the origins of a site's pages, those of the configuration too."""
@@ -139,10 +143,17 @@ class Hallway:
         law = self.bundle.jurisdiction(self.region(request))
         return Where(self.site(request), self.locale(request), law.name)
 
-    def count_yes(self, request: Connection, caller: Caller, said: Said) -> None:
-        """Count a request that says yes to something. Raises TooMany; a no is never counted."""
-        if any(answer.answer is Answer.GIVEN for answer in said.answers):
-            self._rates.count_yes(caller.token_hash, client_address(request.scope, self._trusted))
+    def check_yes(self, request: Connection, caller: Caller, said: Said) -> None:
+        """Check that a yes is to the notice of its page's site, and count it. A no is neither checked nor counted.
+
+        Raises UnknownNotice for the notice of another site, TooMany.
+        """
+        if all(answer.answer is not Answer.GIVEN for answer in said.answers):
+            return
+        site, shown = self._told_site(request), self.bundle.notices.get(said.notice)
+        if site is not None and shown is not None and shown.notice != self.bundle.sites[site].notice:
+            raise UnknownNotice
+        self._rates.count_yes(caller.token_hash, client_address(request.scope, self._trusted))
 
     def site_origins(self) -> frozenset[str]:
         """Return every origin that a site's pages may call from."""

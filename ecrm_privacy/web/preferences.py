@@ -90,7 +90,7 @@ async def prefer(
     fields = form(body)
     said = said_by_form(fields, desks.hallway.bundle, where)
     key = own_key(fields, body)
-    desks.hallway.count_yes(request, caller, said)
+    desks.hallway.check_yes(request, caller, said)
     heard = reception.hear(said, signals, where, "form")
     taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body, heard=heard)
     if "return_to" in fields:

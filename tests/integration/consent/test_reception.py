@@ -11,8 +11,13 @@ import pytest
 from ecrm_privacy.consent.store import notice_counts, own_acts
 from ecrm_privacy.enact import Rendered
 from ecrm_privacy.policy.acts import parse
+from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.store import keep_rendered
-from ecrm_privacy.showroom.report import evidence
+from ecrm_privacy.showroom.browser import Shot
+from ecrm_privacy.showroom.measures import FORMS, Form, Measures
+from ecrm_privacy.showroom.report import Evidence, evidence
+from ecrm_privacy.showroom.rules import Finding
+from ecrm_privacy.sql import Conn
 from ecrm_privacy.verbs import put_in_force
 from ecrm_privacy.verbs_notice import report
 from tests.conftest import Database
@@ -132,11 +137,11 @@ async def test_the_report_is_never_about_fewer_than_k(
 
 
 async def test_only_notices_that_were_measured_are_compared(opened: Opened, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two notices are compared when a sound report is kept about both; what came with an activation is in its act."""
+    """Two notices are compared when a sound report that looked at all of it is kept about both; the act names it."""
     changed = tree()
     changed["notices"]["shop@2"] = changed["notices"]["shop@1"]
     later, house = bundle(changed), opened.house
-    looked = evidence(later, [], "test")
+    looked = evidence(later, shots(later), "test")
     index = await put_in_force(house, later, Rendered(looked.hash, looked.text, looked.page))
     assert await report(house, asked("shop@1", "shop@2"), None) == 1
     assert "not compared: no report says that the banner of shop@1 is fair" in capsys.readouterr().out
@@ -145,6 +150,23 @@ async def test_only_notices_that_were_measured_are_compared(opened: Opened, caps
         stated = parse(act.payload)
         assert stated is not None
         assert stated.rendered == looked.hash
-        earlier = evidence(SHIPPED, [], "test")
-        await keep_rendered(earlier.hash, SHIPPED.hash, earlier.text, earlier.page).run(conn)
+        unfair = Finding("size", "width: accept 240 px, refuse 120 px")
+        for made in ([], shots(SHIPPED)[1:], [*shots(SHIPPED), shot("first", "en", unfair)]):
+            await keep(conn, SHIPPED, evidence(SHIPPED, made, "test"))
+            assert await report(house, asked("shop@1", "shop@2"), None) == 1
+        await keep(conn, SHIPPED, evidence(SHIPPED, shots(SHIPPED), "test"))
     assert await report(house, asked("shop@1", "shop@2"), None) == 0
+
+
+def shot(form: Form, locale: str, *findings: Finding) -> Shot:
+    """A banner that was looked at, as far as a report tells of it."""
+    return Shot("demo", locale, 320, "light", form, Measures(True), findings, b"")
+
+
+def shots(bundle: Bundle) -> list[Shot]:
+    """Every banner of a policy, looked at in each form and language, and fair."""
+    return [shot(form, locale) for locale in bundle.sites["demo"].locales for form in FORMS]
+
+
+async def keep(conn: Conn, bundle: Bundle, made: Evidence) -> None:
+    await keep_rendered(made.hash, bundle.hash, made.text, made.page).run(conn)
