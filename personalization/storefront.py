@@ -146,6 +146,7 @@ async def be_person(
     request: AnyRequest,
     config: NamedDependency[Config],
     links: NamedDependency[Links],
+    rights: NamedDependency[RightsDesk],
     tokens: NamedDependency[SignInTokens],
     hallway: NamedDependency[Hallway],
     caller: NamedDependency[Caller],
@@ -155,7 +156,7 @@ async def be_person(
     """Sign in as a shop would: with a short token of its own making, exchanged for a session."""
     fields = form(await request.body())
     token = shop_token(fields.get("customer_number", ""), hallway, where, config.data_dir / "keys")
-    opened, _ = await open_session(token, links, tokens, hallway, caller, signals, where)
+    opened, _ = await open_session(token, links, rights, tokens, hallway, caller, signals, where)
     reply = Redirect(local(fields.get("return_to", "/pages/yours")), status_code=303)
     reply.cookies.extend(opened.cookies)
     return reply

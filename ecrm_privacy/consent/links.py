@@ -174,6 +174,14 @@ class Links:
         """Tell whether an account is signed in in this browser."""
         return (await self._desk.standing(caller)).account is not None
 
+    async def is_anothers(self, caller: Caller, customer_number: str) -> bool:
+        """Tell whether an account is signed in in this browser, and it is not that customer's."""
+        here = (await self._desk.standing(caller)).account
+        if here is None:
+            return False
+        there = (await self._desk.standing(Caller(customer_number=customer_number))).account
+        return there is None or there.subject != here.subject
+
     async def sign_out(self, caller: Caller) -> None:
         """End the session; the browser is a new, unknown one from now on."""
         if caller.token_hash is None:

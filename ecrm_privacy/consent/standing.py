@@ -93,7 +93,10 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of `GET /v1/permissions`; `capture_url` is where a refusal can be answered anew."""
+    """One line of `GET /v1/permissions`; `capture_url` is where a refusal can be answered anew.
+
+    `here_only`: the account never answered, and this browser's own yes holds in it alone.
+    """
 
     purpose: Purpose
     allowed: bool
@@ -104,6 +107,7 @@ class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     recipient: str | None = None
     until: date | None = None
     capture_url: str | None = None
+    here_only: bool = False
 
 
 Row = TypeVar("Row", bound=PermissionRow)
@@ -199,7 +203,14 @@ def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRo
         channel=channel or None,
         recipient=recipient or None,
         until=min((f.until for f in findings if f.until), default=None),
+        here_only=allowed and _is_here_only(standing, rule),
     )
+
+
+def _is_here_only(standing: Standing, rule: Rule) -> bool:
+    """Whether a rule rests on what this browser said before somebody signed in who never said anything to it."""
+    account, said = standing.account, standing.browser.statuses.get(rule) if standing.browser else None
+    return account is not None and rule not in account.statuses and said is not None and said.status in YES
 
 
 def permissions(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:

@@ -71,6 +71,7 @@ def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
         "status": permission.status,
         "status_text": t[f"status_{permission.status}"],
         "because_text": t.get(f"because_{permission.because}", ""),
+        "here_only": permission.here_only,
         "next_answer": str(Answer.WITHDRAWN if permission.allowed or permission.status in YES else Answer.GIVEN),
     }
 

@@ -33,6 +33,7 @@ class SessionReply(msgspec.Struct, frozen=True):
 async def sign_in(
     request: AnyRequest,
     links: NamedDependency[Links],
+    rights: NamedDependency[RightsDesk],
     tokens: NamedDependency[SignInTokens],
     hallway: NamedDependency[Hallway],
     caller: NamedDependency[Caller],
@@ -41,23 +42,33 @@ async def sign_in(
 ) -> Response[SessionReply]:
     """Exchange a shop's token for a session. The cookie is always a new one."""
     body = decode(await request.body(), TokenBody)
-    reply, _ = await open_session(body.token, links, tokens, hallway, caller, signals, where)
+    reply, _ = await open_session(body.token, links, rights, tokens, hallway, caller, signals, where)
     return reply
 
 
 async def open_session(
     token: str,
     links: Links,
+    rights: RightsDesk,
     tokens: SignInTokens,
     hallway: Hallway,
     caller: Caller,
     signals: Signals,
     where: Where,
 ) -> tuple[Response[SessionReply], str]:
-    """Sign in; returns the reply with its cookies, and the session's token."""
+    """Sign in; returns the reply with its cookies, and the session's token.
+
+    Where somebody else is signed in, they are signed out: the next one at a shared device starts a new browser.
+    """
     site = hallway.bundle.sites[where.site]
     notice = NoticeVersion(hallway.bundle.current_notice(site.notice).name)
-    made = await links.sign_in(tokens.verify(token, where.site, site.token), caller, signals, notice, where)
+    verified, before = tokens.verify(token, where.site, site.token), Caller()
+    if await links.is_anothers(caller, verified.customer_number):
+        before, caller, signals = caller, Caller(), Signals(signals.regime, signals.gpc)
+    made = await links.sign_in(verified, caller, signals, notice, where)
+    if before.token_hash is not None:  # only now: a token that is refused signs nobody out
+        await rights.forget_browser(before)
+        await links.sign_out(before)
     reply = Response(SessionReply(made.permissions, made.answer_due), status_code=201)
     reply.set_cookie(hallway.session(made.session_token))
     reply.set_cookie(hallway.choice(made.choice, where.site))

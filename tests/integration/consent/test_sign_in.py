@@ -9,6 +9,7 @@ from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.desk import hash_token
 from ecrm_privacy.gate.types import Caller
 from tests.houses import CHOICE, SESSION, Browser, Opened, token
+from tests.integration.consent.forms import buttons, press
 
 pytestmark = pytest.mark.anyio
 
@@ -16,11 +17,18 @@ PURPOSE = "personalize"
 
 
 async def account_that_said(opened: Opened, number: str, word: str | None) -> Browser:
-    """Sign a customer in on another device and let them answer there."""
+    """Sign a customer in on another device and let them answer there; what ended was given before."""
     device = opened.browser()
     assert (await device.sign_in(number)).status_code == 201
-    if word is not None:
-        assert (await device.answer({PURPOSE: word})).status_code == 201
+    for said in {"withdrawn": ("given", "withdrawn"), "expired": ("given",)}.get(word or "", (word,)):
+        if said is not None:
+            assert (await device.answer({PURPOSE: said})).status_code == 201
+    if word == "expired":
+        account = (await opened.house.desk.standing(Caller(customer_number=number))).account
+        assert account is not None
+        async with opened.as_admin() as admin:
+            ran_out = "update ecrm.consent_status set until = current_date where subject = $1"
+            await admin.execute(ran_out, account.subject)
     return device
 
 
@@ -57,6 +65,14 @@ async def status_of(browser: Browser) -> tuple[bool, str]:
         ("refused", "no", (False, "refused"), (False, "refused")),
         ("refused", "named no", (False, "refused"), (False, "refused")),
         ("refused", "yes", (False, "refused"), (False, "refused")),
+        ("withdrawn", "nothing", (False, "withdrawn"), (False, "withdrawn")),
+        ("withdrawn", "no", (False, "withdrawn"), (False, "withdrawn")),
+        ("withdrawn", "named no", (False, "withdrawn"), (False, "withdrawn")),
+        ("withdrawn", "yes", (False, "withdrawn"), (False, "withdrawn")),
+        ("expired", "nothing", (False, "expired"), (False, "expired")),
+        ("expired", "no", (False, "expired"), (False, "expired")),
+        ("expired", "named no", (False, "expired"), (False, "expired")),
+        ("expired", "yes", (False, "expired"), (False, "expired")),
     ],
 )
 async def test_the_accounts_answer_counts(
@@ -73,6 +89,57 @@ async def test_the_accounts_answer_counts(
     assert (await this.sign_in(number)).status_code == 201
     assert await status_of(this) == here
     assert await status_of(device) == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("account", "browser", "here", "elsewhere"),
+    [
+        (None, None, True, True),
+        (None, "objected", False, False),
+        (None, "given", True, True),
+        ("given", "objected", False, True),
+        ("objected", None, False, False),
+        ("objected", "objected", False, False),
+        ("objected", "given", False, False),
+    ],
+)
+async def test_an_objection_is_merged_like_a_no(
+    account: str | None, browser: str | None, here: bool, elsewhere: bool, opened: Opened, number: str
+) -> None:
+    """The same table for what needs no yes: silence allows it on either side, and lifts nobody's objection."""
+    device, this = opened.browser(), opened.browser()
+    await device.sign_in(number)
+    for who, word in ((device, account), (this, browser)):
+        if word is not None:
+            await who.answer({"measure": word, **({"remember": "given"} if who is this else {})})
+    await this.sign_in(number)
+    assert ("measure" in await this.allowed(), "measure" in await device.allowed()) == (here, elsewhere)
+
+
+async def test_a_no_that_is_carried_over_is_an_entry(opened: Opened, number: str) -> None:
+    """With a receipt of its own, by the notice to which it was said, that names how it came."""
+    browser = await browser_that_said(opened, "no")
+    await browser.sign_in(number)
+    (act,) = (await browser.http.get("/v1/receipts")).json()["receipts"]
+    assert act["method"] == "carried" and PURPOSE in str(act)
+    other = opened.browser()
+    await other.sign_in(number)
+    assert len((await other.http.get("/v1/receipts")).json()["receipts"]) == 1, "once"
+
+
+async def test_a_yes_of_this_browser_becomes_the_accounts_by_one_click(opened: Opened, number: str) -> None:
+    """Nothing is ticked beforehand: the page says that it holds here alone, and offers the click."""
+    device = await account_that_said(opened, number, None)
+    browser = await browser_that_said(opened, "yes")
+    assert "here_only" not in (await browser.http.get("/v1/permissions")).text
+    await browser.sign_in(number)
+    page = await browser.http.get("/preferences")
+    offered = [one for one in buttons(page) if one.name == f"answer.{PURPOSE}"]
+    assert [one.value for one in offered] == ["withdrawn", "given"]
+    assert PURPOSE not in await device.allowed()
+    page = await press(browser, page, f"answer.{PURPOSE}", "given")
+    assert PURPOSE in await device.allowed()
+    assert [one.value for one in buttons(page) if one.name == f"answer.{PURPOSE}"] == ["withdrawn"]
 
 
 async def test_a_no_that_only_the_browsers_own_answers_hold_closes_too(opened: Opened, number: str) -> None:
