@@ -27,6 +27,7 @@ from ecrm_privacy.verbs import importers
 from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category
 from tests.conftest import Database
 from tests.houses import SESSION, Browser, ClusterKeyring, Opened, everything, open_for_test
+from tests.integration.channels.people import sign_up
 from tests.property.test_holders_complete import named
 from tests.unit.policy.policies import SHIPPED
 
@@ -64,7 +65,7 @@ async def put_items(opened: Opened) -> None:
 
 
 async def live(opened: Opened, number: str) -> Person:
-    """Be known by name, say yes in two browsers, look at things, buy some, contribute, and ask for a copy."""
+    """Be known by name, say yes in two browsers, leave an address, look at things, buy some, and ask for a copy."""
     house = opened.house
     fields = {Category("contact"): {"name": f"Name of {number}", "email": f"{number}@example.com"}}
     assert await house.profiles.put([Profile(number, fields)], site_signals(house), Where("demo", "en", "eu")) == [0]
@@ -77,6 +78,7 @@ async def live(opened: Opened, number: str) -> Person:
         answered = await each.answer(said)
     await buy(browser)
     receipt_id = answered.json()["receipt_id"]
+    assert (await sign_up(device, f"waiting-{number}@mailbox.example")).status_code == 201
     proof = (await browser.http.get(f"/receipts/{receipt_id}.tlog-proof")).text
     request_id = (await browser.ask("access")).json()["request_id"]
     await browser.http.get("/v1/slots/history")
@@ -109,7 +111,9 @@ async def names_of(opened: Opened, admin: asyncpg.Connection, person: Person) ->
         keys.unwrap(opened.house.keyring, k.subject, Category(k.category), k.version, k.wrapped)  # type: ignore[arg-type]
         for k in held
     ]
-    behavioural = [key for key in opened_keys if SHIPPED.categories[key.category].behavioural]
+    behavioural = [
+        key for key in opened_keys if (kept := SHIPPED.categories.get(key.category)) is not None and kept.behavioural
+    ]
     today: date = await admin.fetchval("select current_date")
     counted = [name for key in opened_keys if key.category == ACCOUNTABILITY for name in uses.pseudonyms(key, today)]
     return {*subjects, *(pseudonym(key) for key in behavioural), *counted}

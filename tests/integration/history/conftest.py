@@ -50,7 +50,7 @@ async def opened(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> 
     """One house, whose first policy has been in force for years."""
     statement = acts.statement
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(acts, "statement", lambda bundle, at: statement(bundle, at - timedelta(days=YEARS)))
+        patch.setattr(acts, "statement", lambda bundle, at, *rest: statement(bundle, at - timedelta(days=YEARS), *rest))
         opening = house_of_its_own(cluster, tmp_path_factory.mktemp("house"))
         house = await opening.__aenter__()
     try:

@@ -13,7 +13,6 @@ from ecrm_privacy.rights.journal import Journal
 from ecrm_privacy.vault.blind_index import IndexKind
 from tests.conftest import ADMIN_PASSWORD, Cluster
 from tests.houses import SESSION, Opened, house_of_its_own, logged
-from tests.integration.channels.people import sign_up
 from tests.integration.privacy import residue
 from tests.integration.privacy.dump import take
 from tests.integration.privacy.residue import Left
@@ -91,9 +90,6 @@ async def test_nothing_of_the_erased_is_left_in_any_file(opened: Opened, cluster
     """A deleted row lies in its page, its index and in statistics; once the tables are written anew it lies nowhere."""
     with logged() as log:
         person, other = await live(opened, NUMBER), await live(opened, OTHER)
-        for each in (person, other):
-            await sign_up(each.browser, f"waiting-{each.number}@mailbox.example")
-        await opened.settle()
         journal = Journal(opened.house.config.key_file.with_name("erasures.journal"), opened.house.keyring)
         async with opened.as_admin() as admin:
             theirs, others = await names(opened, admin, person), await names(opened, admin, other)
