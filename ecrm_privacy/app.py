@@ -242,12 +242,17 @@ async def _furnish(
         channels=channels,
         upkeep=_upkeep(config, acquire, hall.hallway, (upkeep.UseCounts(), *keepers), holders),
         indexes=indexes, hallway=hall.hallway,
-        desks=Desks(desk, receipts, rights_desk, links, hall.hallway, hall.pages),
+        desks=Desks(desk, receipts, rights_desk, links, hall.hallway, hall.pages, _view(keepers)),
         tokens=SignInTokens(_site_keys(config, bundle)),
         publisher=publisher, public_log=logbook.public_log(read, publisher),
         frozen=frozen, health=_health(read, frozen, logbook.guard(config, keyring)),
         log_key=reader.signer.vkey(), doors=doors, hall=hall, keepers=keepers,
     )  # fmt: skip
+
+
+def _view(keepers: Sequence[Any]) -> str:
+    """Return where a plugin shows what it makes of somebody; empty where none does."""
+    return next((keeper.view for keeper in keepers if keeper.view), "")
 
 
 def _upkeep(

@@ -9,6 +9,7 @@ Failure
 │   ├── SignatureRefused a call of a provider that is not signed by it, or too long ago
 │   ├── KeyReuse         an Idempotency-Key that came with another body
 │   ├── SubjectErased    the subject is being erased
+│   ├── NotPermitted     it is kept under a purpose that this person does not allow
 │   ├── LinkUnknown  LinkExpired  LinkUsed    a link of a message: forged, out of time, or done already
 │   └── EpochInUse  CopyMissing  ClockDiffers    an epoch of keys is not destroyed, or not begun, now
 ├── Unavailable          try again: overload, database away
@@ -74,6 +75,10 @@ class KeyReuse(Refusal):
 
 class SubjectErased(Refusal):
     """The subject was erased, or its erasure has begun."""
+
+
+class NotPermitted(Refusal):
+    """It would be kept under a purpose that the person does not allow; they say yes to that first."""
 
 
 class LinkUnknown(Refusal):

@@ -31,6 +31,7 @@ from ecrm_privacy.web import (
     session,
     signals,
     uses,
+    view,
 )  # fmt: skip
 from ecrm_privacy.web.edges import Application, Edges
 from ecrm_privacy.web.given import given, made_plainly
@@ -51,8 +52,10 @@ AT_THE_DOORS: tuple[ControllerRouterHandler, ...] = (
     session.sign_in, session.sign_out,
     servers.put_subject, servers.answer_elsewhere, servers.subject_permissions, servers.check_access,
     rights.request_right, rights.request_status, rights.export, uses.my_uses,
+    view.my_view, view.change_view, view.wish,
     preferences.preferences, preferences.prefer, preferences.exercise, preferences.forget,
     preferences.request_page, preferences.copy_page, receipts.receipt_page, receipts.check_page, receipts.check_file,
+    receipts.own_receipt_page,
     channels.confirm_page, channels.confirm, channels.unsubscribe_page, channels.unsubscribe, channels.sign_up_page,
     channels.sign_up, channels.push_key, channels.inbound_sms,
     ledger.key, ledger.checkpoint, ledger.tile, ledger.statement, operations.ready,

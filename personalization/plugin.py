@@ -78,6 +78,8 @@ class Keeper(msgspec.Struct, frozen=True):
     """What takes from behaviour since then the order in which it came, for the house to run."""
     age: Callable[[Conn, Category, int, int], Awaitable[bool]] = _age
     """Forgets at most so many events of a category that are older than so many days, and what was learned from them."""
+    view: str = pages.VIEW
+    """Where people see what it makes of them, and say what they want."""
 
 
 class Plugin(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What a shop tells us about its customers: sealed at once, found again by blind index alone.
+"""What a shop tells us about its customers, and they about themselves: sealed at once, found by blind index alone.
 
 A category is stored only while the purpose under which it is kept is allowed; other fields are dropped and counted. An
 address that is on the suppression list brings an objection with it, to every purpose that contacts people: in the entry
@@ -9,7 +9,8 @@ A write is a key: who changes a field of a category seals all of that category's
 the place of the one before. Of a category only what was written last opens; an older value that is put back does not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import date
 from uuid import uuid4
 
@@ -21,7 +22,15 @@ from ecrm_privacy.consent import age, store
 from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, changes
 from ecrm_privacy.consent.desk import ATTEMPTS_MAX, ConsentDesk, Where
 from ecrm_privacy.consent.standing import Standing, SubjectView, purpose_rule, uses
-from ecrm_privacy.errors import Failure, SubjectErased, Tampered, Unavailable, UnknownPurpose
+from ecrm_privacy.errors import (
+    Failure,
+    NotKnown,
+    NotPermitted,
+    SubjectErased,
+    Tampered,
+    Unavailable,
+    UnknownPurpose,
+)
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import StaleSubject
 from ecrm_privacy.ledger.record import Change, Entry, EventKind
@@ -84,6 +93,55 @@ class Profiles:
                 outcomes[n] = outcome
         return outcomes
 
+    async def change(
+        self, caller: Caller, category: Category, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    ) -> Mapping[str, str]:
+        """Let somebody change fields of a category of their own: `change` gets what stands, and says what shall.
+
+        Raises NotKnown when nobody is behind `caller`, NotPermitted where no permission of theirs keeps the category,
+        SubjectErased, Unavailable.
+        """
+        async with self._writing() as conn:
+            standing, view = await self._hold(caller, conn)
+            if category not in standing.bundle.categories or not uses(standing, view, category):
+                raise NotPermitted
+            stands = [row for row in await vault.records_of(view.subject).all(conn) if row.category == category]
+            said = change(self._said(view, category, stands))
+            await self._write(conn, view, category, said, stands)
+        return said
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Conn]:
+        """Lend a connection for one transaction. Raises Unavailable where a key's epoch has been closed since."""
+        try:
+            async with self._desk.acquire() as conn, conn.transaction():
+                yield conn
+        except asyncpg.CheckViolationError:  # of the epoch: nothing else of what is written is checked like that
+            raise Unavailable("the epoch of a key was closed") from None
+
+    async def _hold(self, caller: Caller, conn: Conn) -> tuple[Standing, SubjectView]:
+        """Lock whoever speaks, and read what is known of them, so that two do not write over each other.
+
+        Raises NotKnown, SubjectErased.
+        """
+        before = (await self._desk.standing(caller, conn)).speaker
+        if before is None:
+            raise NotKnown
+        if not await store.hold([before.subject]).all(conn):
+            raise SubjectErased
+        standing = await self._desk.standing(caller, conn)
+        view = standing.speaker
+        if view is None or view.subject != before.subject:
+            raise SubjectErased
+        return standing, view
+
+    def _said(self, view: SubjectView, category: Category, stands: Sequence[RecordRow]) -> dict[str, str]:
+        """Open the fields of a category that stand."""
+        row = next((row for row in view.keys if row.category == category), None)
+        if row is None:
+            return {}
+        return _opened(keys.unwrap(self._desk.keyring, view.subject, category, row.version, row.wrapped), stands)
+
     async def _suppressed(self, profiles: Sequence[Profile]) -> list[date | None]:
         """Return per profile since when an address in it is not to be contacted."""
         told = [self._suppressions.among(profile.fields) for profile in profiles]
@@ -119,31 +177,22 @@ class Profiles:
         raise Unavailable("the subject's answers arrive faster than they can be written")
 
     async def _add(self, profile: Profile, signals: Signals) -> int | Failure:
-        """Write about a known subject; what stands is read under a lock, so that two do not write over each other.
-
-        Raises Unavailable where a key was wrapped under an epoch that has been closed since.
-        """
-        async with self._desk.acquire() as conn, conn.transaction():
-            before = (await self._standing(profile, conn)).account
-            if before is None or not await store.hold([before.subject]).all(conn):
-                return SubjectErased()
-            standing = await self._standing(profile, conn)
-            if standing.account is None or standing.account.subject != before.subject:
-                return SubjectErased()
-            view = _under_a_law(standing.account, signals)
-            kept, dropped = _kept(standing, view, profile.fields)
-            stands = await vault.records_of(view.subject).all(conn) if kept else []
+        """Write about a known subject. Raises Unavailable where a key's epoch has been closed since."""
+        async with self._writing() as conn:
             try:
-                for category, fields in kept.items():
-                    await self._write(conn, view, category, fields, [row for row in stands if row.category == category])
-            except asyncpg.CheckViolationError:  # of the epoch: nothing else of what is written is checked like that
-                raise Unavailable("the epoch of a key was closed") from None
+                standing, view = await self._hold(Caller(customer_number=profile.customer_number), conn)
+            except (NotKnown, SubjectErased):
+                return SubjectErased()
+            _named_in(standing, profile)
+            kept, dropped = _kept(standing, _under_a_law(view, signals), profile.fields)
+            stands = await vault.records_of(view.subject).all(conn) if kept else []
+            for category, fields in kept.items():
+                await self._write(conn, view, category, fields, [row for row in stands if row.category == category])
         return dropped
 
-    async def _standing(self, profile: Profile, conn: Conn | None = None) -> Standing:
-        standing = await self._desk.standing(Caller(customer_number=profile.customer_number), conn)
-        if not set(profile.fields) <= set(standing.bundle.categories):
-            raise UnknownPurpose
+    async def _standing(self, profile: Profile) -> Standing:
+        standing = await self._desk.standing(Caller(customer_number=profile.customer_number))
+        _named_in(standing, profile)
         return standing
 
     def _introduce(
@@ -198,6 +247,12 @@ class Profiles:
             for field, value in fields.items()
             if (kind := INDEXED.get((category, field))) is not None
         ]
+
+
+def _named_in(standing: Standing, profile: Profile) -> None:
+    """Raise UnknownPurpose when a profile names a category that the policy does not have."""
+    if not set(profile.fields) <= set(standing.bundle.categories):
+        raise UnknownPurpose
 
 
 def _aged(standing: Standing, view: SubjectView, profile: Profile, where: Where) -> SubjectView:

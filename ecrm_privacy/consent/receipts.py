@@ -1,6 +1,6 @@
 """Receipts: read by whoever holds their name, or by the subject they are about."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 
@@ -16,12 +16,16 @@ from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault import body
 from ecrm_privacy.vault.body import SealedBody
 from ecrm_privacy.vault.keyring import Keyring
-from ecrm_privacy.vocabulary import EVIDENCE
+from ecrm_privacy.vault.keys import SubjectKey
+from ecrm_privacy.vocabulary import EVIDENCE, SubjectId
 
 log = structlog.get_logger(__name__)
 
 Prove = Callable[[Conn, int, bytes, bytes, bytes], Awaitable[str]]
 """`await prove(conn, leaf_index, leaf, payload, open)` gives the tlog-proof text under a fresh checkpoint."""
+
+Keys = Mapping[tuple[SubjectId, int], SubjectKey]
+"""The keys of evidence, by subject and version."""
 
 OWN_MOST = 50
 
@@ -65,20 +69,37 @@ class Receipts:
 
     async def mine(self, standing: Standing) -> list[Act]:
         """Return the newest acts of the subjects behind a caller; one that does not open is left out."""
-        keys = {
+        keys = self._keys(standing)
+        async with self._acquire() as conn:
+            rows = await store.own_bodies([view.subject for view in standing.views], OWN_MOST).all(conn)
+        opened = ((row, _opened(keys, row)) for row in rows)
+        return [Act(row.leaf_index, parse(found[0])) for row, found in opened if found is not None]
+
+    async def own(self, standing: Standing, leaf_index: int) -> Receipt:
+        """Return the receipt of one act of the subjects behind a caller, whose name nobody kept. Raises NotKnown."""
+        subjects = [view.subject for view in standing.views]
+        async with self._acquire() as conn:
+            row = await store.own_bodies(subjects, 1, leaf_index).first(conn)
+            found = _opened(self._keys(standing), row) if row else None
+            if row is None or found is None:
+                raise NotKnown
+            payload, opening = found
+            proof = await self._prove(conn, row.leaf_index, row.leaf, payload, opening)
+        return Receipt(row.leaf_index, payload, parse(payload), proof)
+
+    def _keys(self, standing: Standing) -> Keys:
+        return {
             (view.subject, key.version): key
             for view in standing.views
             for key in held(self._keyring, view).get(EVIDENCE, ())
         }
-        async with self._acquire() as conn:
-            rows = await store.own_bodies([view.subject for view in standing.views], OWN_MOST).all(conn)
-        acts = []
-        for row in rows:
-            sealed = SealedBody(row.receipt_hash, row.sealed, b"", row.wrapped_for_subject)
-            try:
-                payload, _ = body.open_with_key(keys[row.subject, body.evidence_version(sealed)], sealed)  # type: ignore[index]
-            except (Tampered, KeyError):
-                log.error("not_opened", reason="tampered", leaf_index=row.leaf_index)
-                continue
-            acts.append(Act(row.leaf_index, parse(payload)))
-        return acts
+
+
+def _opened(keys: Keys, row: store.OwnBodyRow) -> tuple[bytes, bytes] | None:
+    """Open a body, its payload and what opens its commitment; None, and a line of log, where that cannot be."""
+    sealed = SealedBody(row.receipt_hash, row.sealed, b"", row.wrapped_for_subject)
+    try:
+        return body.open_with_key(keys[SubjectId(row.subject), body.evidence_version(sealed)], sealed)
+    except (Tampered, KeyError):
+        log.error("not_opened", reason="tampered", leaf_index=row.leaf_index)
+        return None

@@ -194,21 +194,23 @@ def receipt(receipt_hash: bytes) -> Query[ReceiptRow]:
 
 
 class OwnBodyRow(msgspec.Struct, frozen=True):
-    """A sealed body, for the subject it is about."""
+    """A sealed body with the leaf that commits to it, for the subject it is about."""
 
     leaf_index: int
     subject: UUID
     receipt_hash: bytes
     sealed: bytes
     wrapped_for_subject: bytes
+    leaf: bytes
 
 
-def own_bodies(subjects: Sequence[UUID], most: int) -> Query[OwnBodyRow]:
-    """Find the newest bodies of `subjects`."""
+def own_bodies(subjects: Sequence[UUID], most: int, leaf_index: int | None = None) -> Query[OwnBodyRow]:
+    """Find the newest bodies of `subjects`, or that of one entry."""
     return Query(
-        "select leaf_index, subject, receipt_hash, sealed, wrapped_for_subject from ecrm.body"
-        " where subject = any($1) order by leaf_index desc limit $2",
-        (list(subjects), most),
+        "select b.leaf_index, b.subject, b.receipt_hash, b.sealed, b.wrapped_for_subject, e.leaf from ecrm.body b"
+        " join ecrm.ledger_entry e using (leaf_index)"
+        " where b.subject = any($1) and ($3::bigint is null or b.leaf_index = $3) order by b.leaf_index desc limit $2",
+        (list(subjects), most, leaf_index),
         OwnBodyRow,
     )
 

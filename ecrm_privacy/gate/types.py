@@ -6,7 +6,8 @@ without pseudonyms there is nothing to read.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date
+from contextlib import suppress
+from datetime import date, datetime
 
 import msgspec
 
@@ -69,6 +70,48 @@ class Grant(msgspec.Struct, frozen=True):
         """Return every open pseudonym, in a stable order."""
         return [pseudonym for category in sorted(self.pseudonyms) for pseudonym in self.pseudonyms[category]]
 
+
+PREFERENCES = Category("preferences")
+"""The category in which people's own wishes stand, sealed as every field is."""
+BETWEEN = ", "
+
+
+class View(msgspec.Struct, frozen=True):
+    """What somebody wants of the pages, as they said it: items to `hide`, sections with a `weight` from -2 (less) to 2
+    (more), and until when suggestions pause. It is kept as fields of `PREFERENCES`, in words that people can read.
+    """
+
+    hide: tuple[str, ...] = ()
+    weight: Mapping[str, int] = {}
+    pause_until: datetime | None = None
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str]) -> "View":
+        """Read the fields of a category; what cannot be read was not said."""
+        weights = (part.rpartition(" ") for part in fields.get("weight", "").split(BETWEEN))
+        pause = None
+        with suppress(ValueError):
+            pause = datetime.fromisoformat(fields.get("pause_until", ""))
+        return cls(
+            tuple(name for name in fields.get("hide", "").split(BETWEEN) if name),
+            {name: WEIGHTS[text] for name, _, text in weights if name and text in WEIGHTS},
+            pause if pause is not None and pause.tzinfo is not None else None,
+        )
+
+    def fields(self) -> dict[str, str]:
+        """Return it as fields; of what is not wished the field is empty."""
+        return {
+            "hide": BETWEEN.join(self.hide),
+            "weight": BETWEEN.join(f"{name} {weight:+}" for name, weight in self.weight.items()),
+            "pause_until": self.pause_until.isoformat(timespec="minutes") if self.pause_until else "",
+        }
+
+    def is_paused(self, now: datetime) -> bool:
+        """Tell whether suggestions pause."""
+        return self.pause_until is not None and now < self.pause_until
+
+
+WEIGHTS = {f"{weight:+}": weight for weight in (-2, -1, 1, 2)}
 
 Admit = Callable[[Caller, Sequence[str], Signals], Awaitable[Mapping[str, Grant]]]
 """`await admit(caller, need_names, signals)` gives one `Grant` per need; in doubt it grants nothing."""

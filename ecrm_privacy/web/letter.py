@@ -16,6 +16,8 @@ from ecrm_privacy.web.messages import TYPED
 from ecrm_privacy.words import writing
 from ecrm_privacy.words.catalogue import Words, filled
 
+PROOF = ".tlog-proof"
+"""How the name of a receipt ends that is to be kept."""
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})\S*")
 
 
@@ -87,10 +89,10 @@ def known(bundle: Bundle, locale: str, profile: Mapping[str, Mapping[str, str]],
         {
             "category": category,
             "name": bundle.categories[Category(category)].texts[locale].name,
-            "fields": [{"field": field_name(field, t), "value": value} for field, value in fields.items()],
+            "fields": [{"field": field_name(field, t), "value": value} for field, value in fields.items() if value],
         }
         for category, fields in profile.items()
-        if category in bundle.categories
+        if category in bundle.categories and any(fields.values())
     ]
 
 
@@ -113,6 +115,7 @@ def acts(found: Sequence[Act], bundle: Bundle, locale: str, t: Words) -> list[di
             )
             or t[f"method_{act.event.method}"],
             "entry_text": filled(t, "entry", index=writing.figures(str(act.leaf_index), locale)),
+            "url": f"/preferences/receipts/{act.leaf_index}",
         }
         for act in found
     ]
@@ -128,11 +131,10 @@ def _name(documents: Mapping[Any, Any], word: str, locale: str) -> str:
     return str(document.texts[locale].name) if document else word
 
 
-def receipt(found: Receipt, receipt_id: str, bundle: Bundle, locale: str, t: Words) -> dict[str, Any]:
-    """Return what the receipt page says."""
+def receipt(found: Receipt, at: str, bundle: Bundle, locale: str, t: Words, json_url: str = "") -> dict[str, Any]:
+    """Return what the page of the receipt at that address says."""
     note = found.proof.rpartition("\n\n\N{EM DASH}")[0].split("\n")
     return {
-        "receipt_id": receipt_id,
         "when_text": writing.moment(found.event.event_time, locale),
         "notice": found.event.notice,
         "method_text": t[f"method_{found.event.method}"],
@@ -157,8 +159,8 @@ def receipt(found: Receipt, receipt_id: str, bundle: Bundle, locale: str, t: Wor
         "tree_size": note[-2] if len(note) >= 3 else "",
         "root_hash": note[-1],
         "payload": found.payload.decode(),
-        "json_url": f"/v1/receipts/{receipt_id}",
-        "text_url": f"/receipts/{receipt_id}.tlog-proof",
+        "json_url": json_url,
+        "text_url": f"{at}{PROOF}",
         "file_name": f"receipt-{found.leaf_index}.tlog-proof",
     }
 

@@ -1,7 +1,12 @@
-"""Our own pages: preferences, a request, the copy of one's data. All work without scripts."""
+"""Our own pages: preferences, a request, the copy of one's data. All work without scripts.
+
+The preferences may stand in a page of the shop, as a frame (`/preferences?embedded=1`): without our head and foot, for
+pages of the site's origins alone, and whatever leads elsewhere leaves the frame.
+"""
 
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, get, post
@@ -18,10 +23,11 @@ from ecrm_privacy.consent.standing import permissions
 from ecrm_privacy.consent.visitor import answered_since
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
-from ecrm_privacy.rights.desk import RightsDesk
+from ecrm_privacy.rights.desk import ANSWER_WITHIN, RightsDesk
 from ecrm_privacy.vocabulary import RightKind
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.answers import field_name, said_by_form, set_cookies, signalled
+from ecrm_privacy.web.edges import framed_by
 from ecrm_privacy.web.forms import back, form, is_uuid, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
@@ -39,14 +45,35 @@ class Desks(msgspec.Struct, frozen=True):
     links: Links
     hallway: Hallway
     pages: Pages
+    view: str = ""
+    """Where people see what a plugin makes of them; empty where none does."""
 
 
-async def _letter(desks: Desks, caller: Caller, signals: Signals, where: Where, flash: Any = None) -> Response[str]:
+class Look(msgspec.Struct, frozen=True):
+    """One look at the preferences: who, under which signals, where, and the address, which answers are posted to."""
+
+    caller: Caller
+    signals: Signals
+    where: Where
+    address: str
+    embedded: bool
+
+
+def look(request: AnyRequest, caller: Caller, signals: Signals, where: Where) -> Look:
+    """Return who looks; the address keeps what was asked for by name, so that an answer changes nothing of it."""
+    asked = {"embedded": "1", "site": where.site, "locale": where.locale}
+    kept = urlencode({name: value for name, value in asked.items() if name in request.query_params})
+    address = f"/preferences?{kept}" if kept else "/preferences"
+    return Look(caller, signals, where, address, request.query_params.get("embedded") == "1")
+
+
+async def _letter(desks: Desks, seen: Look, flash: Any = None) -> Response[str]:
+    caller, signals, where = seen.caller, seen.signals, seen.where
     standing = await desks.desk.standing(caller)
     bundle, t = standing.bundle, texts(where.locale)
     shown = desks.desk.notice(bundle, where.site, where.locale, where.jurisdiction)
     profile = await desks.rights.profile(caller)
-    return desks.pages.page(
+    reply = desks.pages.page(
         "preferences.html",
         t=t,
         locale=where.locale,
@@ -60,11 +87,20 @@ async def _letter(desks: Desks, caller: Caller, signals: Signals, where: Where, 
         signed_in={"name": profile.get("contact", {}).get("name", "—")} if standing.account else None,
         idempotency_key=secrets.token_urlsafe(24),
         answer_due=answer_due(standing, signals),
+        address=seen.address,
+        embedded=seen.embedded,
+        view=desks.view,
+        due_text=writing.day(standing.today + ANSWER_WITHIN, where.locale),
+        contact=bundle.sites[where.site].controller.contact,
     )
+    if seen.embedded:
+        reply.headers["Content-Security-Policy"] = framed_by(desks.hallway.origins_of(where.site))
+    return reply
 
 
 @get("/preferences")
 async def preferences(
+    request: AnyRequest,
     desks: NamedDependency[Desks],
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
@@ -72,8 +108,10 @@ async def preferences(
     reception: NamedDependency[Reception],
 ) -> Response[str]:
     """What we do with your data, and your say about each of it."""
-    reception.met(await desks.desk.standing(caller), signals, where, "form", OPENED)
-    return await _letter(desks, caller, signals, where)
+    seen = look(request, caller, signals, where)
+    if not seen.embedded:  # a frame of the account page was opened by nobody
+        reception.met(await desks.desk.standing(caller), signals, where, "form", OPENED)
+    return await _letter(desks, seen)
 
 
 @post("/preferences", status_code=200)
@@ -103,7 +141,8 @@ async def prefer(
             "receipt_url": f"/receipts/{taken.receipt_id}",
             "undo": [{"name": name, "value": value} for name, value in undo.items()] if len(undo) == 1 else None,
         }
-        reply = await _letter(desks, caller, after(signals, taken, desks.hallway), where, flash)
+        seen = look(request, caller, after(signals, taken, desks.hallway), where)
+        reply = await _letter(desks, seen, flash)
     set_cookies(reply, taken, desks.hallway, where)
     return reply
 

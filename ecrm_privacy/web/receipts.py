@@ -15,9 +15,10 @@ from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from ecrm_privacy.consent.desk import Where
+from ecrm_privacy.consent.desk import ConsentDesk, Where
 from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.errors import NotKnown
+from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.answers import receipt_bytes
 from ecrm_privacy.web.hallway import Hallway
@@ -27,6 +28,7 @@ from ecrm_privacy.web.texts import texts
 SHEETS = ("ecrm.css", "preferences.css", "receipts_check.css")
 SCRIPT = "receipts_check.js"
 FILE_NAME = "check-a-receipt.html"
+LEAF_INDEX_DIGITS_MOST = 18
 _SPOKEN = ("answer_", "method_")
 
 
@@ -39,14 +41,36 @@ async def receipt_page(
     where: NamedDependency[Where],
 ) -> Response[str]:
     """One receipt to read, or, as `….tlog-proof`, to keep."""
-    receipt_id, dot, kind = name.partition(".")
-    if dot and kind != "tlog-proof":
-        raise NotKnown
+    receipt_id = name.removesuffix(letter.PROOF)
     found = await receipts.of(receipt_bytes(receipt_id))
-    if dot:
+    if name != receipt_id:
         return Response(found.proof, media_type=MediaType.TEXT)
     t = texts(where.locale)
-    words = letter.receipt(found, receipt_id, hallway.bundle, where.locale, t)
+    words = letter.receipt(
+        found, f"/receipts/{receipt_id}", hallway.bundle, where.locale, t, f"/v1/receipts/{receipt_id}"
+    )
+    return pages.page("receipt.html", t=t, locale=where.locale, receipt=words)
+
+
+@get("/preferences/receipts/{name:str}")
+async def own_receipt_page(
+    name: FromPath[str],
+    desk: NamedDependency[ConsentDesk],
+    receipts: NamedDependency[Receipts],
+    pages: NamedDependency[Pages],
+    caller: NamedDependency[Caller],
+    where: NamedDependency[Where],
+) -> Response[str]:
+    """The receipt of one of my own answers, by its entry: whoever was handed its name has it, and nobody else."""
+    number = name.removesuffix(letter.PROOF)
+    if not (number.isascii() and number.isdigit() and len(number) <= LEAF_INDEX_DIGITS_MOST):
+        raise NotKnown
+    standing = await desk.standing(caller)
+    found = await receipts.own(standing, int(number))
+    if name != number:
+        return Response(found.proof, media_type=MediaType.TEXT)
+    t = texts(where.locale)
+    words = letter.receipt(found, f"/preferences/receipts/{number}", standing.bundle, where.locale, t)
     return pages.page("receipt.html", t=t, locale=where.locale, receipt=words)
 
 

@@ -19,7 +19,7 @@ from litestar.openapi.spec import Components, Reference, SecurityScheme
 from ecrm_privacy import __version__
 from ecrm_privacy.consent.answer import Said
 from ecrm_privacy.consent.channels.desk import Inbound
-from ecrm_privacy.web import rights, servers, session
+from ecrm_privacy.web import rights, servers, session, view
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.problems import MEDIA_TYPE, TYPES
 from ecrm_privacy.web.texts import DEFAULT_LOCALE, texts
@@ -48,6 +48,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "known": ("As known at this time; without it all that is written counts.", "2026-11-22T04:30:00Z"),
     "limit": ("How many items the page has room for.", "4"),
     "names": ("The slots, with commas between them.", "for-you,popular"),
+    "embedded": ("`1`: as a frame in a page of the site.", "1"),
     "forget": ("`true`: what only this browser can reach is erased, too.", "true"),
     "receipt_id": ("The receipt's name: 32 random bytes, base64url.", "KRQOlXOSxL4jqqiS3lHp7WlI-gL6-SJwo1GHXbzPfJU"),
     "request_id": ("The request's name.", "34ca51ca-268f-420a-8960-3266569181ab"),
@@ -113,6 +114,7 @@ HOUSE = Surface(
         "POST /v1/answers": Said,
         "POST /v1/session": session.TokenBody,
         "POST /v1/rights-requests": rights.Asked,
+        "PATCH /v1/view": view.ViewChange,
         "PUT /v1/subject": servers.Fields,
         "POST /v1/subject/answers": servers.SaidElsewhere,
         "POST /v1/inbound/sms": Inbound,

@@ -11,7 +11,7 @@ from typing import Final
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, get_datetime_format
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 
 from ecrm_privacy.words import persian
 
@@ -96,6 +96,12 @@ def number(value: int, locale: str) -> str:
 
 
 @lru_cache(KEPT_MOST)
+@lru_cache(KEPT_MOST)
+def percent(share: float, locale: str) -> str:
+    """Return a share of 1 in whole hundredths."""
+    return figures(str(format_percent(share, locale=_tables(locale), numbering_system="default")), locale)
+
+
 def price(amount_minor: int | None, currency: str | None, locale: str) -> str:
     """Return a price: €14.50, 14,50 €, €۱۴٫۵۰; nothing for none."""
     if amount_minor is None or currency is None:

@@ -29,6 +29,11 @@ def title(slot: str, locale: str, *, personal: bool) -> str:
     return text(f"slot_{slot}" if personal else f"slot_{slot}_everybody", locale)
 
 
+def section(name: str, locale: str) -> str:
+    """Return what people call a section of the shop; one without a word of its own is its word, with a capital."""
+    return words(locale).get(f"section_{name}", name[:1].upper() + name[1:])
+
+
 def greeting(name: str | None, locale: str) -> str:
     """Return how somebody is greeted, by name where it is known."""
     return text("greeting", locale) if name is None else text("greeting_name", locale, name=name)

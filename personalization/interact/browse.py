@@ -1,6 +1,6 @@
 """The catalogue as pages show it to everybody: an item, a section, the list of sections. Nobody is looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -8,15 +8,17 @@ from urllib.parse import quote
 import msgspec
 
 from ecrm_privacy.errors import NotKnown
+from ecrm_privacy.gate.types import BETWEEN
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vocabulary import Category, Purpose
 from ecrm_privacy.words import writing
-from personalization.interact import store
-from personalization.interact.slots import Because, Slot, SlotItem
+from personalization.interact import because, store
+from personalization.interact.slots import Because, Mirror, Slot, SlotItem
 from personalization.interact.store import PageRow
 
 SECTIONS_MOST = 12
 ITEMS_MOST = 200
+PERCENT = 100
 
 Names = Mapping[str, str]
 """What people call categories and purposes, by their words."""
@@ -92,6 +94,21 @@ def _because(why: Because, names: Names) -> dict[str, Any]:
         "category_name": names.get(why.category or Category(""), why.category),
         "purpose_name": names.get(why.purpose or Purpose(""), why.purpose),
     }
+
+
+def topics(sections: Sequence[Mapping[str, str]], mirror: Mirror, locale: str) -> list[dict[str, Any]]:
+    """Return each section that somebody can want more or less of: its weight, and its share of their history."""
+    return [
+        {
+            "name": section["name"],
+            "title": because.section(section["name"], locale),
+            "weight": mirror.view.weight.get(section["name"], 0),
+            "share": round(PERCENT * mirror.interests.get(section["name"], 0.0)),
+            "share_text": writing.percent(mirror.interests.get(section["name"], 0.0), locale),
+        }
+        for section in sections
+        if BETWEEN.strip() not in section["name"]
+    ]
 
 
 def orders(slot: Slot, locale: str) -> list[dict[str, Any]]:

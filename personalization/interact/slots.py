@@ -6,12 +6,13 @@ page that everybody gets. An item that is here because of the person says so; th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
 from ecrm_privacy.errors import NotKnown
-from ecrm_privacy.gate.types import Admit, Caller, Grant, Signals
+from ecrm_privacy.gate.types import PREFERENCES, Admit, Caller, Grant, Signals, View
 from ecrm_privacy.vocabulary import Category, Purpose
 from ecrm_privacy.words import writing
 from personalization.interact import because, rank
@@ -21,6 +22,7 @@ from personalization.interact.shelf import ReadShelf, Shelf, Shown
 
 SIZE = 8
 """Items per slot, personal or not, so that a page never jumps."""
+FOR_YOU = "for-you"
 CONTACT, NAME = Category("contact"), "name"
 
 
@@ -90,11 +92,25 @@ class Look(NamedTuple):
     history: tuple[Own, ...]
     shelf: Shelf
     locale: str
+    view: View = rank.AS_IT_COMES
 
     @property
     def purpose(self) -> Purpose:
         """The purpose under which the grant was given."""
         return self.grant.permission.purpose
+
+
+class Mirror(NamedTuple):
+    """What the slot `for-you` makes of somebody: it, what everybody gets in its place, which share of the history each
+    section has, what they want, and what is called how.
+    """
+
+    grant: Grant
+    slot: Slot
+    everybody: Slot
+    interests: Mapping[str, float]
+    view: View
+    hidden: Mapping[str, str]
 
 
 class Slots:
@@ -109,20 +125,39 @@ class Slots:
         """Fill the slots `names` for `caller`. Raises NotKnown for a slot that nobody can fill, Unavailable."""
         if not all(name in KINDS for name in names):
             raise NotKnown
+        looks = await self._looks(names, caller, signals, locale)
+        return Filled(
+            {name: KINDS[name].fill(look) for name, look in looks.items()},
+            {name: look.grant for name, look in looks.items()},
+        )
+
+    async def mirror(self, caller: Caller, signals: Signals, locale: str) -> Mirror:
+        """Return what the slot `for-you` makes of `caller`, beside what it would be for nobody. Raises Unavailable."""
+        mine = (await self._looks([FOR_YOU], caller, signals, locale))[FOR_YOU]
+        nobodys = (await self._looks([FOR_YOU], Caller(), Signals(signals.regime), locale))[FOR_YOU]
+        hidden = (await self._shelf(tuple(sorted(mine.view.hide)))).items if mine.view.hide else {}
+        called = {name: hidden[name].title if name in hidden else name for name in mine.view.hide}
+        shares = rank.interests(mine.history, mine.shelf)
+        return Mirror(mine.grant, _for_you(mine), _for_you(nobodys), shares, mine.view, called)
+
+    async def _looks(self, names: Sequence[str], caller: Caller, signals: Signals, locale: str) -> Mapping[str, Look]:
         needs = {name: f"slot:{name}" for name in names}
         opened = await self._admit(caller, list(needs.values()), signals)
         grants = {name: opened[need] for name, need in needs.items()}
         if not any(KINDS[name].from_shelf for name in names):  # by the slots alone, so that everybody goes the same way
-            looks = {name: Look(grants[name], (), Shelf(), locale) for name in needs}
-            return Filled({name: KINDS[name].fill(look) for name, look in looks.items()}, grants)
+            return {name: Look(grants[name], (), Shelf(), locale) for name in needs}
         acts = await self._behaviour(
             tuple(sorted({one for grant in grants.values() for one in grant.all_pseudonyms()}))
         )
         histories = {name: _history(grant, acts) for name, grant in grants.items()}
         wanted = {item_id for name in names for item_id in KINDS[name].around(histories[name])}
         shelf = await self._shelf(tuple(sorted(wanted)))
-        slots = {name: KINDS[name].fill(Look(grants[name], histories[name], shelf, locale)) for name in needs}
-        return Filled(slots, grants)
+        return {name: Look(grants[name], histories[name], shelf, locale, _view(grants[name])) for name in needs}
+
+
+def _view(grant: Grant) -> View:
+    """Return what is wanted, as far as this grant opened it."""
+    return View.of(grant.values.get(PREFERENCES, {}))
 
 
 def _history(grant: Grant, acts: Acts) -> tuple[Own, ...]:
@@ -139,9 +174,12 @@ def _history(grant: Grant, acts: Acts) -> tuple[Own, ...]:
 
 
 def _for_you(look: Look) -> Slot:
-    chosen = rank.picks(look.history, look.shelf, SIZE)
-    picks = rank.fill(chosen, look.shelf, SIZE, SIZE, rank.barred(look.history))
-    return _slot("for-you", look, [_item(pick, look) for pick in picks], personal=bool(chosen), tier=2)
+    if look.view.is_paused(datetime.now(UTC)):
+        look = look._replace(history=(), view=rank.AS_IT_COMES)
+    chosen = rank.picks(look.history, look.shelf, SIZE, look.view)
+    unwanted = rank.barred(look.history) | frozenset(look.view.hide)
+    picks = rank.fill(chosen, look.shelf, SIZE, SIZE, unwanted)
+    return _slot(FOR_YOU, look, [_item(pick, look) for pick in picks], personal=bool(chosen), tier=2)
 
 
 def _popular(look: Look) -> Slot:
@@ -186,7 +224,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Mapping[str, Kind] = {
-    "for-you": Kind(_for_you, lambda history: [seed.item_id for seed in rank.seeds(history)]),
+    FOR_YOU: Kind(_for_you, lambda history: [seed.item_id for seed in rank.seeds(history)]),
     "popular": Kind(_popular),
     "history": Kind(_history_of_orders, lambda history: [own.act.item_id or "" for own in _orders(history)]),
     "greeting": Kind(_greeting, from_shelf=False),
@@ -208,6 +246,9 @@ def _item(pick: Pick, look: Look) -> SlotItem:
 
 
 def _why(pick: Pick, look: Look) -> Because:
+    if pick.topic:
+        words = because.why(pick.why, look.locale, section=because.section(pick.topic, look.locale))
+        return Because(pick.why, words, PREFERENCES, look.purpose)
     if pick.seed is None:
         key = "popular" if pick.item_id in look.shelf.popular else "selection"
         return Because(Why.POPULAR, because.why(key, look.locale))

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -19,9 +20,10 @@ from ecrm_privacy.web.texts import texts
 from ecrm_privacy.words import writing
 from ecrm_privacy.words.catalogue import Words
 from personalization.interact import because, browse
-from personalization.interact.slots import Filled
+from personalization.interact.slots import Filled, Mirror
 from personalization.web.engine import PERSONAL, Engine, names
 
+VIEW = "/view"
 PLACED = ("greeting", "for-you", "history", "popular")
 """The slots that the template of a page has a place for."""
 
@@ -46,6 +48,42 @@ async def page(
     rest = await engine.slots.fill(others, Caller(), Signals(signals.regime), where.locale)
     filled = Filled({**rest.slots, **filled.slots}, filled.grants)
     return await visit.page("page.html", filled, orders=browse.orders(filled.slots["history"], where.locale))
+
+
+@get("/view")
+async def view(
+    engine: NamedDependency[Engine],
+    caller: NamedDependency[Caller],
+    signals: NamedDependency[Signals],
+    where: NamedDependency[Where],
+) -> Response[str]:
+    """My view: what the shop makes of me, beside what everybody gets, and what I want of it. The house keeps that."""
+    locale = where.locale
+    mirror = await engine.slots.mirror(caller, signals, locale)
+    words, called = because.words(locale), names(engine.bundle(), locale)
+    permission = mirror.grant.permission
+    response = engine.pages.page(
+        "view.html",
+        t=texts(locale),
+        w=words,
+        locale=locale,
+        because_text=texts(locale).get(f"because_{permission.because}", ""),
+        purpose={"name": permission.purpose, "title": called.get(permission.purpose, permission.purpose)},
+        allowed=permission.allowed,
+        topics=browse.topics(await engine.sections(), mirror, locale),
+        mine=browse.shown_slot(mirror.slot, locale, called),
+        everybody=browse.shown_slot(mirror.everybody, locale, called),
+        hidden=mirror.hidden,
+        pause_text=_until(mirror, locale),
+        return_to=VIEW,
+    )
+    response.headers.update(PERSONAL)
+    return response
+
+
+def _until(mirror: Mirror, locale: str) -> str:
+    until = mirror.view.pause_until
+    return writing.moment(until, locale) if until and mirror.view.is_paused(datetime.now(UTC)) else ""
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -138,6 +176,7 @@ def _grant(slot_name: str, grant: Grant, called: Mapping[str, str], words: Words
             {"category_name": called.get(category, category), "field": letter.field_name(field, words), "value": value}
             for category, fields in grant.values.items()
             for field, value in fields.items()
+            if value
         ],
         "pseudonyms": [
             {"category_name": called.get(category, category), "short": str(pseudonym)[:8]}
@@ -147,4 +186,4 @@ def _grant(slot_name: str, grant: Grant, called: Mapping[str, str], words: Words
     }
 
 
-HANDLERS = (page,)
+HANDLERS = (page, view)

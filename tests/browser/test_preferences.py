@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.visitor import Demo, Visit
+from tests.browser.visitor import Demo, Visit, at_a_shop
 
 
 def test_a_switch_holds_at_once_and_can_be_undone(visit: Visit, scripts: bool) -> None:
@@ -21,6 +21,78 @@ def test_a_switch_holds_at_once_and_can_be_undone(visit: Visit, scripts: bool) -
     page.goto("/preferences")
     expect(page.locator('[role=switch][name="answer.personalize"]')).to_have_attribute("aria-checked", "false")
     assert page.locator("#receipts li").count() == 2
+
+
+def test_it_works_by_keyboard_alone(visit: Visit) -> None:
+    """Tab leads to each switch in the order of the page, Space turns it, focus stays, and Undo can be pressed."""
+    page = visit().page
+    page.goto("/preferences")
+    switches = page.locator("main [role=switch]").evaluate_all("all => all.map((each) => each.name)")
+    met: list[str] = []
+    while len(met) < len(switches):
+        page.keyboard.press("Tab")
+        name, is_seen = page.evaluate("""() => {
+          const each = document.activeElement, style = getComputedStyle(each);
+          return [each.name || "", style.outlineStyle != "none" && parseFloat(style.outlineWidth) >= 2];
+        }""")
+        assert is_seen, "what has focus shows it"
+        met += [name] if name in switches else []
+    assert met == switches
+    while page.evaluate("document.activeElement.name") != "answer.personalize":
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    switch = page.locator('[role=switch][name="answer.personalize"]')
+    expect(switch).to_have_attribute("aria-checked", "true")
+    expect(switch).to_be_focused()
+    undo = page.locator("#flash").get_by_role("button", name="Undo")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if undo.evaluate("each => each == document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(switch).to_have_attribute("aria-checked", "false")
+
+
+def test_it_works_in_a_page_of_the_shop(visit: Visit, scripts: bool) -> None:
+    """In a frame of the account page an answer stays there and is said in sight; its receipt takes the page's place."""
+    page = visit(scripts=scripts).page
+    frame = '<iframe src="/preferences?embedded=1" title="Privacy" width="400" height="600"></iframe>'
+    at_a_shop(page, f"<h1>My account</h1>{frame}", head="")
+    inside = page.frame_locator("iframe")
+    switch = inside.locator('[role=switch][name="answer.personalize"]')
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "true")
+    expect(inside.locator("#flash").get_by_role("button", name="Undo")).to_be_in_viewport()
+    expect(page.locator("h1")).to_have_text("My account")
+    inside.locator("#flash").get_by_role("link", name="Your receipt").click()
+    expect(page.locator("h1")).to_have_text("A receipt")
+
+
+def test_my_view_is_pressed(visit: Visit, demo: Demo, scripts: bool) -> None:
+    """A customer sees what is inferred beside what everybody sees, and each wish holds from the next page on."""
+    visitor = visit(scripts=scripts)
+    page = visitor.page
+    visitor.signs_in(demo.file["customers"][-3 if scripts else -4]["customer_number"])
+    page.goto("/preferences")
+    switch = page.locator('[role=switch][name="answer.personalize"]')
+    if switch.get_attribute("aria-checked") == "false":
+        visitor.switches("personalize")
+    page.get_by_role("link", name="See my view").click()
+    expect(page.locator("h1")).to_have_text("My view")
+    more = page.locator("#topics").get_by_role("button", name="More Garden")
+    more.click()
+    expect(more).to_have_attribute("aria-pressed", "true")
+    first = page.locator("#compared .compared > div").first
+    title = first.locator("li a").first.inner_text()
+    first.get_by_role("button", name="Not interested").first.click()
+    expect(page.locator("#hidden")).to_contain_text(title)
+    expect(first).not_to_contain_text(title)
+    page.get_by_role("button", name="For an hour").click()
+    expect(page.locator("main")).to_contain_text("Suggestions pause until")
+    expect(first.get_by_role("button")).to_have_count(0)
+    page.get_by_role("button", name="Go on now").click()
+    page.get_by_role("button", name="Show again").click()
+    expect(page.locator("#hidden")).to_have_count(0)
 
 
 def test_a_channel_has_its_own_yes(visit: Visit, scripts: bool) -> None:

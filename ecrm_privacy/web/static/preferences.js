@@ -52,6 +52,7 @@ function resubmit(form, submitter) {
   const copy = document.createElement("form");
   copy.method = "post";
   copy.action = form.action;
+  copy.target = form.target;
   copy.hidden = true;
   for (const [name, value] of new FormData(form, submitter)) {
     const input = document.createElement("input");

@@ -1,8 +1,11 @@
 """The preferences page with scripts off: every answer and every right is a button of a plain form."""
 
+from datetime import timedelta
+
 import pytest
 
 from ecrm_privacy.consent.desk import hash_token
+from ecrm_privacy.ledger.receipt import verify_receipt
 from tests.houses import CHOICE, SESSION, Opened, everything
 from tests.integration.consent.forms import buttons, press
 from tests.unit.policy.policies import SHIPPED
@@ -56,6 +59,46 @@ async def test_undo_takes_one_answer_back(opened: Opened) -> None:
     assert "remember" not in await browser.allowed()
     await press(browser, page, "method", "undo")
     assert "remember" in await browser.allowed()
+
+
+async def test_each_receipt_of_ones_own_can_be_read_and_kept(opened: Opened) -> None:
+    """The list leads to each, though only the person kept its name; what is saved is sound, and nobody else gets it."""
+    browser = opened.browser()
+    reply = await browser.answer({"remember": "given"})
+    named = (await browser.http.get(f"/v1/receipts/{reply.json()['receipt_id']}")).json()
+    address = f"/preferences/receipts/{reply.json()['leaf_index']}"
+    assert f'href="{address}"' in (await browser.http.get("/preferences")).text
+    page = await browser.http.get(address)
+    assert page.status_code == 200 and f'href="{address}.tlog-proof"' in page.text
+    kept = (await browser.http.get(f"{address}.tlog-proof")).text
+    assert verify_receipt(kept, opened.house.log_key).payload.decode() == named["payload"]
+    for guess in (f"{address}.tlog-proof", address, "/preferences/receipts/9999999", "/preferences/receipts/x"):
+        assert (await opened.browser().http.get(guess)).status_code == 404, guess
+    assert (await browser.http.get("/preferences/receipts/" + "9" * 30)).status_code == 404
+
+
+async def test_a_page_of_the_site_may_frame_it(opened: Opened) -> None:
+    """Framed it has neither head nor foot, answers in the frame, keeps language and frame, and leads out of it."""
+    plain = await opened.browser().http.get("/preferences?locale=de")
+    assert "frame-ancestors 'none'" in plain.headers["content-security-policy"] and "<footer" in plain.text
+    browser = opened.browser()
+    page = await browser.http.get("/preferences?embedded=1&locale=de")
+    for answer in ("given", "withdrawn"):
+        assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+        assert '<html lang="de"' in page.text and "<footer" not in page.text and '<base target="_top">' in page.text
+        answering = {button.action for button in buttons(page) if button.name.startswith("answer.")}
+        assert answering == {"/preferences?embedded=1&locale=de"}
+        page = await press(browser, page, "answer.remember", answer)
+    assert "remember" not in await browser.allowed()
+
+
+async def test_the_day_of_the_answer_is_said(opened: Opened) -> None:
+    """Beside the rights stand the last day on which an answer may come, and where to write to."""
+    page = (await opened.browser().http.get("/preferences")).text
+    async with opened.as_admin() as admin:
+        last = await admin.fetchval("select current_date") + timedelta(days=30)
+    assert f"by {last.day} {last:%B %Y}, as the law says" in page
+    assert f'href="mailto:{SHIPPED.sites["demo"].controller.contact}"' in page
 
 
 async def test_a_press_that_is_repeated_is_one_answer(opened: Opened) -> None:

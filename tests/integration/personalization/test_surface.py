@@ -221,6 +221,67 @@ async def test_the_shop_works_without_scripts(web: httpx.AsyncClient) -> None:
     assert (await web.get("/pages/nothing")).status_code == 404
 
 
+async def test_what_is_wished_holds_from_the_next_page(web: httpx.AsyncClient) -> None:
+    """Hidden is gone, more of a section says so, a break shows what everybody sees, and a withdrawal ends all of it."""
+    assert (await web.patch("/v1/view", json={"hide": ["item-7"]})).status_code == 404
+    stranger = await slot(web, "for-you")
+    await say(web, "given", "remember", "personalize")
+    await track(web, {"type": "view", "item_id": "item-7"})
+    before = [item["item_id"] for item in (await slot(web, "for-you"))["items"]]
+    hidden = (await web.patch("/v1/view", json={"hide": [before[0]], "weight": {"section-0": 2}})).json()
+    assert hidden == {"hide": [before[0]], "weight": {"section-0": 2}, "pause_until": None}
+    items = (await slot(web, "for-you"))["items"]
+    assert before[0] not in [item["item_id"] for item in items]
+    wished = [item["because"] for item in items if item["because"]["kind"] == "topic"]
+    assert wished and wished[0]["category"] == "preferences" and wished[0]["purpose"] == "personalize"
+    reply = await web.patch("/v1/view", json={"pause_until": "2999-01-01T00:00:00Z", "show": [before[0]]})
+    assert reply.json() == (await web.get("/v1/view")).json()
+    assert reply.json() == {"hide": [], "weight": {"section-0": 2}, "pause_until": "2999-01-01T00:00:00Z"}
+    assert await slot(web, "for-you") == stranger
+    await web.patch("/v1/view", json={"pause_until": None, "weight": {"section-0": 0}})
+    assert [item["item_id"] for item in (await slot(web, "for-you"))["items"]] == before
+    await web.patch("/v1/view", json={"weight": {"section-0": 2}})
+    await say(web, "withdrawn", "personalize")
+    assert await slot(web, "for-you") == stranger
+    refused = await web.patch("/v1/view", json={"weight": {"section-0": 1}})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/refused")
+
+
+async def test_my_view_shows_what_is_made_of_me(web: httpx.AsyncClient) -> None:
+    """The page tells what a stranger sees, and after a yes what is inferred; each button is a form, and leads back."""
+    page = (await web.get("/view")).text
+    assert "You see what everybody sees." in page and "/preferences/view" not in page
+    assert 'href="/view"' in (await web.get("/preferences")).text
+    await say(web, "given", "remember", "personalize")
+    await track(web, {"type": "view", "item_id": "item-7"})
+    page = (await web.get("/view")).text
+    assert "100%" in page and "Because you looked at Item 7" in page
+    pressed = {"weight": "section-2 1", "return_to": "/view#topics"}
+    back = await web.post("/preferences/view", data=pressed)
+    assert (back.status_code, back.headers["location"]) == (303, "/view#topics")
+    await web.post("/preferences/view", data={"hide": "item-7"})
+    await web.post("/preferences/view", data={"pause": "month"})
+    page = (await web.get("/view")).text
+    assert "Because you want more of this: Section-2" not in page  # a break: what everybody sees
+    assert "Suggestions pause until" in page and "You are not interested in" in page and "Item 7</bdi>" in page
+    known = (await web.get("/preferences")).text
+    assert "section-2 +1" in known and "<bdi>item-7</bdi>" in known
+    await web.post("/preferences/view", data={"pause": "over"})
+    assert "Because you want more of this: Section-2" in (await web.get("/view")).text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"hide": ["a, b"]}, {"weight": {"tea": 3}}, {"weight": {" ": 1}}, {"pause_until": "2999-01-01T00:00:00"},
+     {"hide": ["x"] * 101}, {"hide": "x"}, {"more": 1}],
+)  # fmt: skip
+async def test_a_wish_that_cannot_be_read_is_none(web: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    """A name with a comma, a weight or a moment that is none, too many, or a field that nobody knows."""
+    await say(web, "given", "personalize")
+    assert (await web.patch("/v1/view", json=body)).status_code == 400
+    assert (await web.get("/v1/view")).json() == {"hide": [], "weight": {}, "pause_until": None}
+
+
 async def test_a_withdrawn_contribution_is_unlearned(house: House, web: httpx.AsyncClient) -> None:
     """What someone contributed is counted after learning, gone after a withdrawal, and back after a renewed yes."""
     plugin = house.plugins[0]

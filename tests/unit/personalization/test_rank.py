@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecrm_privacy.gate.types import View
 from ecrm_privacy.vocabulary import Category
 from personalization.interact import rank
 from personalization.interact.behaviour import Act
@@ -65,6 +67,31 @@ def test_the_weightiest_act_is_the_reason() -> None:
     assert [(seed.item_id, seed.type, seed.category) for seed in seeds] == [
         ("tea", "purchase", PURCHASES), ("ink", "view", BROWSING),
     ]  # fmt: skip
+
+
+def test_what_is_hidden_is_not_recommended() -> None:
+    """An item that somebody hid is not shown, whatever leads to it."""
+    assert ids(rank.picks([did("purchase", "tea")], SHELF, 8, View(hide=("pot",)))) == ["cup"]
+
+
+def test_a_section_counts_as_much_as_is_wished() -> None:
+    """More of a section brings what stands in it, and says that it was wished for; less of it leaves it behind."""
+    more = rank.picks([did("purchase", "tea", 1)], SHELF, 8, View(weight={"garden": 1}))
+    assert [(pick.item_id, pick.why, pick.topic) for pick in more] == [
+        ("pot", Why.PURCHASE, ""), ("cup", Why.PURCHASE, ""), ("rake", Why.TOPIC, "garden"),
+    ]  # fmt: skip
+    shelf = msgspec.structs.replace(
+        SHELF, near={"tea": (("rake", 0.5), ("cup", 0.3))}, items={"tea": shown("tea"), "rake": shown("rake", "garden")}
+    )
+    assert ids(rank.picks([did("purchase", "tea")], shelf, 8)) == ["rake", "cup"]
+    assert ids(rank.picks([did("purchase", "tea")], shelf, 8, View(weight={"garden": -1}))) == ["cup", "rake"]
+
+
+def test_interests_are_shares_of_the_recent_history() -> None:
+    """What a page would infer: each section by the weight of what was done in it, all of them together one."""
+    shares = rank.interests([did("purchase", "rake", 2), did("view", "tea", 1)], SHELF)
+    assert shares == {"garden": 1.0}
+    assert rank.interests([], SHELF) == {}
 
 
 def test_a_slot_is_filled_with_what_is_popular() -> None:
