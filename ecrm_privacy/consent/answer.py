@@ -223,11 +223,16 @@ def narrowed(signals: Signals, said: Said, made: tuple[Change, ...], *, signed_i
 
 
 def answer_due(standing: Standing, signals: Signals) -> bool:
-    """Say whether this caller should be asked: never answered, expired, or the notice changed materially since."""
+    """Say whether this caller should be asked: never answered, expired, or the notice changed materially since.
+
+    What other sites ask about is asked there.
+    """
     bundle, speaker = standing.bundle, standing.speaker
     for row in of_purposes(standing, signals):
+        if row.purpose in signals.elsewhere:
+            continue
         if signals.closed_all or row.purpose in signals.closed:  # answered in this browser, whoever else said what
-            if signals.closed_all or signals.answered is None or not bundle.still_good(row.purpose, signals.answered):
+            if signals.closed_all or _changed_since(bundle, row.purpose, signals.answered):
                 return True
             continue
         if row.because in ASKS_AGAIN:
@@ -236,6 +241,16 @@ def answer_due(standing: Standing, signals: Signals) -> bool:
         if row.because in CLOSED_BY_ANSWER and said is not None and _outlived(standing, signals, row.purpose, said):
             return True
     return False
+
+
+def _changed_since(bundle: Bundle, purpose: Purpose, answered: NoticeVersion | None) -> bool:
+    """Whether what is asked changed since a browser's no, by the notice it answered last, if that asks it at all."""
+    if answered is None or bundle.still_good(purpose, answered):
+        return answered is None
+    shown = bundle.notices.get(answered)
+    return shown is None or any(
+        shown.notice == other.notice and purpose in other.purposes for other in bundle.notices.values()
+    )
 
 
 def _outlived(standing: Standing, signals: Signals, purpose: Purpose, said: StatusRow) -> bool:
@@ -252,5 +267,6 @@ def _quiet(bundle: Bundle, signals: Signals) -> timedelta:
 
 def choice_after(standing: Standing, signals: Signals, notice: NoticeVersion) -> Choice:
     """Return what `ecrm_choice` says after an answer: what tags may start, and what this browser closed."""
-    allowed = frozenset(row.purpose for row in of_purposes(standing, signals) if row.allowed)
+    everywhere = msgspec.structs.replace(signals, elsewhere=frozenset())  # the sites of one domain share the cookie
+    allowed = frozenset(row.purpose for row in of_purposes(standing, everywhere) if row.allowed)
     return Choice(notice, allowed, signals.closed)

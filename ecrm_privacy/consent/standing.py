@@ -149,7 +149,7 @@ def find(
         account = _decide(standing, people, rule, account_row, signals, beside.regime)
         if not account.allowed:
             return Finding(status, False, account.because, until)
-    if there.because != "required" and (signals.closed_all or rule[0] in signals.closed):
+    if there.because != "required" and (signals.closed_all or rule[0] in signals.closed | signals.elsewhere):
         return Finding(status, False, "closed_here", until)
     return Finding(status, True, there.because, until)
 

@@ -59,7 +59,10 @@ def admit(asks: Sequence[Ask]) -> Query[AdmitRow]:
             [ask.caller.customer_index for ask in asks],
             [ask.signals.regime for ask in asks],
             [ask.signals.gpc for ask in asks],
-            ["*" if ask.signals.closed_all else " ".join(sorted(ask.signals.closed)) for ask in asks],
+            [
+                "*" if ask.signals.closed_all else " ".join(sorted(ask.signals.closed | ask.signals.elsewhere))
+                for ask in asks
+            ],
             [" ".join(need for need in ask.needs if " " not in need) for ask in asks],
         ),
         AdmitRow,

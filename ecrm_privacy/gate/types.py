@@ -30,7 +30,10 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Signals(msgspec.Struct, frozen=True):
-    """What came with the request and can only narrow: `closed` are purposes this browser said no to."""
+    """What came with the request and can only narrow: `closed` are purposes this browser said no to.
+
+    `elsewhere` are those that other sites ask about and this one does not: nothing here is done for them.
+    """
 
     regime: Regime
     gpc: bool = False
@@ -38,6 +41,7 @@ class Signals(msgspec.Struct, frozen=True):
     closed_all: bool = False
     answered: NoticeVersion | None = None
     """The notice that this browser last answered; a question is due again when it is no longer good."""
+    elsewhere: frozenset[Purpose] = frozenset()
 
 
 class Permission(msgspec.Struct, frozen=True):

@@ -266,7 +266,10 @@ class ThemeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SiteDocument(Document, frozen=True, kw_only=True):
-    """A site that shows our notice: its origins, notice, law, languages (the first one is its default), and sign-in."""
+    """A site that shows our notice: its origins, notice, law, languages (the first one is its default), and sign-in.
+
+    One answer is about all sites that show the same notice (`sharing`).
+    """
 
     origins: tuple[Origin, ...]
     notice: str
@@ -370,6 +373,19 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if not versions:
             raise KeyError(notice)
         return max(versions, key=lambda document: document.version)
+
+    def asked_elsewhere(self, site: str) -> frozenset[Purpose]:
+        """The purposes that only other sites ask about: what was said there is not about `site`."""
+        return self._asked_elsewhere[site]
+
+    @cached_property
+    def _asked_elsewhere(self) -> Mapping[str, frozenset[Purpose]]:
+        asked = {name: frozenset(self.current_notice(site.notice).purposes) for name, site in self.sites.items()}
+        every = frozenset[Purpose]().union(*asked.values())
+        return {
+            name: frozenset(each for each in every - own if not self.purposes[each].required)
+            for name, own in asked.items()
+        }
 
     def still_good(self, purpose: Purpose, shown: NoticeVersion) -> bool:
         """Whether a yes to `purpose` that was given to the notice `shown` still counts; False for an unknown notice."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ecrm_privacy.policy import buttons, transfers, translation
+from ecrm_privacy.policy import buttons, sharing, transfers, translation
 from ecrm_privacy.policy.documents import Bundle, PurposeDocument
 from ecrm_privacy.policy.measure import Laws, against_the_law, laws_for, unmeasured
 from ecrm_privacy.vocabulary import Category, LegalBasis, Regime
@@ -62,6 +62,7 @@ def review(bundle: Bundle, laws: Laws) -> Review:
         *_following(bundle),
         *_categories(bundle),
         *transfers.problems(bundle),
+        *sharing.problems(bundle),
         *against_the_law(bundle, laws),
         *buttons.unequal(bundle),
         *translation.stale(bundle),

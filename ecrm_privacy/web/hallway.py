@@ -19,7 +19,7 @@ from ecrm_privacy.policy import choice
 from ecrm_privacy.policy.documents import DEFAULT_REGION, Bundle
 from ecrm_privacy.policy.notice import negotiate
 from ecrm_privacy.policy.shelf import Shelf
-from ecrm_privacy.vocabulary import Answer
+from ecrm_privacy.vocabulary import Answer, Purpose
 from ecrm_privacy.web.limits import Rates, client_address, is_from, networks
 from ecrm_privacy.web.regions import Regions, open_regions
 
@@ -83,13 +83,17 @@ class Hallway:
         """Return what came with the request and can only narrow."""
         regime = self.bundle.jurisdiction(self.region(request)).regime
         gpc = request.headers.get("sec-gpc") == "1"
+        site = self._told_site(request)
+        if site is None and "authorization" not in request.headers:
+            site = self.site(request)
+        elsewhere = self.bundle.asked_elsewhere(site) if site else frozenset[Purpose]()
         text = request.cookies.get(CHOICE_COOKIE) or request.headers.get("ecrm-choice")
         if not text:
-            return Signals(regime, gpc)
+            return Signals(regime, gpc, elsewhere=elsewhere)
         made = choice.parse(self.bundle, text)
         if made is None:
-            return Signals(regime, gpc, closed_all=True)
-        return Signals(regime, gpc, made.no_here, answered=made.notice)
+            return Signals(regime, gpc, closed_all=True, elsewhere=elsewhere)
+        return Signals(regime, gpc, made.no_here, answered=made.notice, elsewhere=elsewhere)
 
     def region(self, request: Connection) -> str:
         """Return the region that a trusted proxy named, else that of the address by the region file.

@@ -64,7 +64,7 @@ async def open_session(
     notice = NoticeVersion(hallway.bundle.current_notice(site.notice).name)
     verified, before = tokens.verify(token, where.site, site.token), Caller()
     if await links.is_anothers(caller, verified.customer_number):
-        before, caller, signals = caller, Caller(), Signals(signals.regime, signals.gpc)
+        before, caller, signals = caller, Caller(), Signals(signals.regime, signals.gpc, elsewhere=signals.elsewhere)
     made = await links.sign_in(verified, caller, signals, notice, where)
     if before.token_hash is not None:  # only now: a token that is refused signs nobody out
         await rights.forget_browser(before)

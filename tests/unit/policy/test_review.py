@@ -26,6 +26,27 @@ def test_the_shipped_policy_has_no_findings() -> None:
     assert review(SHIPPED, LAWS) == Review((), ())
 
 
+def _site(**more: Any) -> Any:
+    """A second site beside the demo, with its notice."""
+    return {**tree()["sites"]["demo"], **more}
+
+
+def two_notices(purposes: list[str]) -> Tree:
+    """The shipped policy with a club that has a notice of its own."""
+    changed = tree()
+    changed["notices"]["club@1"] = {**changed["notices"]["shop@1"], "purposes": purposes}
+    changed["sites"]["club"] = _site(notice="club")
+    return changed
+
+
+def test_sites_share_a_notice_or_have_purposes_of_their_own() -> None:
+    """An answer is kept by person and purpose: what two notices ask would be answered once for both."""
+    said = "'remember' is asked by the notice 'club' too: sites share one notice, or each has purposes of its own"
+    assert any(said in line for line in review(bundle(two_notices(["order", "remember"])), LAWS).problems)
+    for fits in (two_notices(["order"]), {**tree(), "sites": {**tree()["sites"], "club": _site()}}):
+        assert not [line for line in review(bundle(fits), LAWS).problems if "notice" in line]
+
+
 PROBLEMS: list[tuple[str, Any, str]] = [
     ("categories/preferences/special", True, "purposes/personalize.toml: explicit: 'preferences' is a special categor"),
     ("categories/browsing/special", True, "purposes/measure.toml: basis: 'browsing' is a special category and needs"),
@@ -63,6 +84,8 @@ PROBLEMS: list[tuple[str, Any, str]] = [
     ("notices/shop@1/texts/en/accept", "Accept all!", "texts.en.refuse: one of the two buttons has '!' and the other"),
     ("notices/shop@1/texts/de/refuse", "Alles leider ablehnen", "texts.de.refuse: 'leider' makes a no sound wrong"),
     ("notices/shop@1/texts/de/refuse", "Später alles ablehnen", "texts.de.refuse: 'später' puts the answer off"),
+    ("sites/club", _site(controller={"name": "A club", "address": "Elsewhere", "contact": "x"}), "controller is a"),
+    ("sites/club", _site(controller={**_site()["controller"], "address": "Elsewhere"}), "sites/demo.toml: notice: 'sh"),
     ("purposes/offers/texts/en/benefit", "New words.", "purposes/offers.toml: texts.de.of: stale: texts.en has change"),
 ]  # fmt: skip
 
