@@ -53,6 +53,10 @@ class Pair(msgspec.Struct, frozen=True):
         """Return a customer number that nobody has yet; None where they are known by their browser alone."""
         return f"C-{uuid.uuid4()}" if self.has_account else None
 
+    def has_name(self, life: Life) -> bool:
+        """Tell whether this one has a name here: a browser gets it with its first yes, a no leaves no trace."""
+        return self.has_account or self.before or GIVEN in {*self.said.values(), *life.aside.values()}
+
 
 # drawing --------------------------------------------------------------------------------------------------------------
 
@@ -83,7 +87,10 @@ def pairs(draw: st.DrawFn) -> Pair:
     agreed = {part: getattr(one, part) for part in PARTS if part not in differing}
     said = {purpose: draw(st.sampled_from([GIVEN, REFUSED])) for purpose in DECIDING}
     other = msgspec.structs.replace(other, **agreed)
-    return Pair(said, one, other, frozenset(differing), draw(st.booleans()), draw(st.booleans()))
+    pair = Pair(said, one, other, frozenset(differing), draw(st.booleans()), draw(st.booleans()))
+    if pair.has_name(one) != pair.has_name(other):  # nothing can be kept of a browser that has none, no order either
+        pair = msgspec.structs.replace(pair, differing=pair.differing | {"purchases"})
+    return pair
 
 
 # looking --------------------------------------------------------------------------------------------------------------

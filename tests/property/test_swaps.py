@@ -21,6 +21,7 @@ from ecrm_privacy.rights.house import UNOPENED
 from ecrm_privacy.vocabulary import Category
 from tests.conftest import Cluster
 from tests.houses import Browser, Opened, house_of_its_own, idempotent, logged
+from tests.integration.channels.people import sign_up
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +36,7 @@ SEALED = {
     "ecrm.body.wrapped_for_subject": ("subject", "leaf_index"),
     "ecrm.reply.sealed": ("key_mac",),
     "ecrm.use_count.sealed": ("pseudonym", "use"),
+    "ecrm.pending.sealed": ("subject", "version"),
 }
 """What opens only where it was sealed for, and the columns that say whose it is and which."""
 
@@ -51,6 +53,10 @@ NAMES = {
     "ecrm.token_used.token_mac": "a hash: a token that is missing may be used until it expires",
     "ecrm.use_count.use": "a MAC under a month's secret; what stands beside it is read only where it belongs",
     "ecrm.suppressed.value": "a keyed hash: it leads to nobody",
+    "ecrm.stopped.value": "the same",
+    "ecrm.messaged.value": "the same",
+    "ecrm.messaged.message": "a random name of a message that was sent",
+    "ecrm.pending.same": "a keyed hash: it tells a further request with the same address",
     "ecrm.import_job.import_id": "a hash of what was imported",
     "engine.event.event_id": "a MAC under a pseudonym, by which an event counts once",
 }
@@ -60,7 +66,8 @@ CHECKED = {
     "ecrm.ledger_head.root_hash", "ecrm.ledger_head.edge", "ecrm.ledger_entry.leaf", "ecrm.ledger_entry.leaf_hash",
     "ecrm.statement.payload", "ecrm.statement.open", "ecrm.tile.root_hash", "ecrm.tile.hashes",
     "ecrm.policy_bundle.bundle", "ecrm.policy_bundle.documents", "ecrm.policy_active.bundle", "ecrm.decision.bundle",
-    "ecrm.need.bundle", "ecrm.notice_current.bundle",
+    "ecrm.need.bundle", "ecrm.notice_current.bundle", "ecrm.rendered.report", "ecrm.rendered.bundle",
+    "ecrm.rendered.text", "ecrm.rendered.page",
 }  # fmt: skip
 """What is no secret: `ecrm ledger verify` computes the log and its folds again; a bundle's name is its hash."""
 
@@ -101,6 +108,8 @@ async def live(opened: Opened, number: str) -> Person:
     account = opened.browser()
     await account.sign_in(number)
     receipts.append((await account.answer(said)).json()["receipt_id"])
+    for channel, address in (("email", f"{number}@mailbox.example"), ("sms", f"+49301234{number[-1]}")):
+        assert (await sign_up(account, address, channel)).status_code == 201
     await browser.sign_in(number)
     key, body = (
         str(uuid4()),
@@ -121,6 +130,11 @@ async def facts(opened: Opened, person: Person) -> set[tuple[str, str]]:
         found |= {(need, str(name)) for name in grant.all_pseudonyms()}
     for category, values in (await opened.house.rights.profile(caller)).items():
         found |= {(f"profile {category}", f"{name}={value}") for name, value in values.items() if value != UNOPENED}
+    standing = await opened.house.desk.standing(caller)
+    if standing.account is not None:
+        package = await opened.house.rights.everything([standing.account.subject])
+        waiting = [each for part in package["about_you"] for each in part.get("pending", ())]
+        found |= {("waiting", json.dumps(each, sort_keys=True)) for each in waiting}
     for place, receipt in enumerate(person.receipts):
         reply = await person.browser.http.get(f"/v1/receipts/{receipt}")
         if reply.status_code == 200:
