@@ -98,8 +98,11 @@ def number(value: int, locale: str) -> str:
 @lru_cache(KEPT_MOST)
 @lru_cache(KEPT_MOST)
 def percent(share: float, locale: str) -> str:
-    """Return a share of 1 in whole hundredths."""
-    return figures(str(format_percent(share, locale=_tables(locale), numbering_system="default")), locale)
+    """Return a share of 1 in whole hundredths: 34%, 34 %, ۳۴٪."""
+    tables = _tables(locale)
+    sign = tables.number_symbols.get(tables.default_numbering_system, {}).get("percentSign") or "%"
+    written = format_percent(share, locale=tables, numbering_system="default")
+    return figures(str(written).replace("%", sign), locale)
 
 
 def price(amount_minor: int | None, currency: str | None, locale: str) -> str:

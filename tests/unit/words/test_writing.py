@@ -46,6 +46,11 @@ def test_moments_and_months() -> None:
     assert writing.number(1234, "fa") == "۱٬۲۳۴"
 
 
+def test_shares_are_written_as_people_write_them() -> None:
+    """Hundredths, in the digits of the language, with its sign where it puts it."""
+    assert [writing.percent(0.345, locale) for locale in ("en", "de", "fa")] == ["34%", "34\u00a0%", "۳۴٪"]
+
+
 def test_the_persian_calendar_meets_known_days() -> None:
     """New years that were observed, a leap day, and every day follows the one before."""
     known = {(1926, 3, 22): (1305, 1, 1), (1979, 2, 11): (1357, 11, 22), (2021, 3, 21): (1400, 1, 1),
