@@ -82,14 +82,14 @@ def rows_of(views: Sequence[SubjectView]) -> dict[str, list[tuple[object, ...]]]
 
 def _status_rows(view: SubjectView) -> list[tuple[object, ...]]:
     return [
-        (view.subject, *rule, row.status.value, row.notice, row.since, row.until, row.leaf_index or 0)
+        (view.subject, *rule, row.status.value, row.notice, row.since, row.until, row.leaf_index or 0, row.by_parent)
         for rule, row in view.statuses.items()
     ]
 
 
 COLUMNS = {
     "consent_status": (
-        "subject", "purpose", "channel", "recipient", "status", "notice", "since", "until", "leaf_index"
+        "subject", "purpose", "channel", "recipient", "status", "notice", "since", "until", "leaf_index", "by_parent"
     ),
     "subject_state": ("subject", "regime", "restricted", "adult_from", "gpc", "leaf_index"),
     "subject_key": ("subject", "category", "version", "wrapped"),
@@ -212,7 +212,9 @@ class _Doubts:
         notice = self.either(list(self.bundle.notices)[-1], (*self.bundle.notices, UNKNOWN_NOTICE))
         until = self.day() if self.random.random() < 0.5 else None
         entry = self.either(SHARD_AT, (0, SHARD_AT - 1))
-        return StatusRow(self.either(ConsentStatus.GIVEN, ANSWERS), notice, self.today, until, entry)
+        return StatusRow(
+            self.either(ConsentStatus.GIVEN, ANSWERS), notice, self.today, until, entry, self.either(False, (True,))
+        )
 
     def day(self) -> date:
         return self.today + timedelta(self.either(400, (-400, -1, 0, 1)))

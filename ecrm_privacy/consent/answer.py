@@ -105,11 +105,17 @@ def as_recorded(said: Said) -> Said:
 
 
 def changes(
-    standing: Standing, view: SubjectView | None, said: Said, regime: Regime | None = None
+    standing: Standing,
+    view: SubjectView | None,
+    said: Said,
+    regime: Regime | None = None,
+    *,
+    by_parent: bool = False,
 ) -> tuple[Change, ...]:
     """Return what `said` changes for the subject `view` (None: nobody yet); the last answer to a rule counts.
 
-    `regime` is the law for somebody who has none yet.
+    `regime` is the law for somebody who has none yet. A child's own yes takes the place of no yes of a parent: that one
+    counts, and the child's would not.
     """
     law = (view.regime if view else None) or regime
     made: dict[Rule, Change] = {}
@@ -117,10 +123,18 @@ def changes(
         status = _status(standing, view, answer, law)
         if answer.answer is Answer.GIVEN and not standing.bundle.still_good(answer.purpose, said.notice):
             continue
+        if answer.answer is Answer.GIVEN and not by_parent and view and _a_parent_said_yes(standing, view, answer.rule):
+            continue
         for rule in (answer.rule, *_under(view, made, answer.rule, status)):
             made.pop(rule, None)
-            made[rule] = _change(standing, rule, status, said.notice)
+            made[rule] = _change(standing, rule, status, said.notice, by_parent=by_parent)
     return tuple(made.values())
+
+
+def _a_parent_said_yes(standing: Standing, view: SubjectView, rule: Rule) -> bool:
+    row = view.statuses.get(rule)
+    is_child = row is not None and row.by_parent and standing.is_under_age([view])
+    return is_child and row is not None and row.on(standing.today) in YES and standing.still_good(rule.purpose, row)
 
 
 def confirmed(
@@ -171,7 +185,9 @@ def _under(view: SubjectView | None, made: Mapping[Rule, Change], rule: Rule, st
     ]
 
 
-def _change(standing: Standing, rule: Rule, status: ConsentStatus, notice: NoticeVersion) -> Change:
+def _change(
+    standing: Standing, rule: Rule, status: ConsentStatus, notice: NoticeVersion, *, by_parent: bool = False
+) -> Change:
     purpose, channel, recipient = rule
     until: date | None = None
     days = standing.bundle.purposes[purpose].validity_days
@@ -179,7 +195,7 @@ def _change(standing: Standing, rule: Rule, status: ConsentStatus, notice: Notic
         until = standing.today + timedelta(days=days)
     return Change(
         purpose=purpose, channel=channel, recipient=recipient, status=status, notice=notice, since=standing.today,
-        until=until,
+        until=until, by_parent=by_parent,
     )  # fmt: skip
 
 
@@ -188,7 +204,8 @@ def apply(view: SubjectView, made: tuple[Change, ...], *, gpc: bool | None = Non
     statuses = dict(view.statuses)
     for change in made:
         rule = Rule(Purpose(change.purpose), Channel(change.channel), Recipient(change.recipient))
-        statuses[rule] = StatusRow(change.status, NoticeVersion(change.notice), change.since, change.until)
+        notice = NoticeVersion(change.notice)
+        statuses[rule] = StatusRow(change.status, notice, change.since, change.until, None, change.by_parent)
     return msgspec.structs.replace(view, statuses=statuses, gpc=view.gpc if gpc is None else gpc)
 
 

@@ -40,7 +40,7 @@ from ecrm_privacy.consent.standing import (
     permissions,
 )
 from ecrm_privacy.delivery import store as delivery
-from ecrm_privacy.errors import Failure, KeyReuse, LogFrozen, Unavailable
+from ecrm_privacy.errors import Failure, KeyReuse, LogFrozen, Malformed, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import KeyTaken, StaleSubject
 from ecrm_privacy.ledger.record import (
@@ -204,13 +204,16 @@ class ConsentDesk:
         body: bytes,
         evidence: str = "",
         heard: Heard | None = None,
+        by_parent: bool = False,
     ) -> Taken:
         """Record what was said and return the reply, durable and provable.
 
-        `evidence` is of what was said elsewhere, or shown; `heard` is told once, and of no repeat.
+        `evidence` is of what was said elsewhere, or shown; `heard` is told once, and of no repeat. `by_parent`: a
+        parent says it for a child (GDPR 8).
 
-        Raises Malformed, EmptyAnswer, UnknownPurpose, RequiredPurpose, UnknownNotice, KeyReuse; Unavailable and
-        OutcomeUnknown when the ledger cannot say that it is written.
+        Raises Malformed (also for a parent of somebody who is not known to be under age), EmptyAnswer, UnknownPurpose,
+        RequiredPurpose, UnknownNotice, KeyReuse; Unavailable and OutcomeUnknown when the ledger cannot say that it is
+        written.
         """
         reply, said = self._replies.key(idempotency_key), addresses.taken(said)
         turn: AbstractAsyncContextManager[object] = nullcontext()
@@ -221,7 +224,7 @@ class ConsentDesk:
                 standing = await self.standing(caller)
                 check(standing.bundle, said)
                 said = as_recorded(said)
-                taken, entry, made = self._prepare(caller, standing, said, signals, where, evidence)
+                taken, entry, made = self._prepare(caller, standing, said, signals, where, evidence, by_parent)
                 sealed = reply.seal(msgspec.json.encode(taken))
                 kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
                 entry = msgspec.structs.replace(entry, effects=(*entry.effects, *kept))
@@ -252,10 +255,19 @@ class ConsentDesk:
         )
 
     def _prepare(
-        self, caller: Caller, standing: Standing, said: Said, signals: Signals, where: Where, evidence: str
+        self,
+        caller: Caller,
+        standing: Standing,
+        said: Said,
+        signals: Signals,
+        where: Where,
+        evidence: str,
+        by_parent: bool,
     ) -> tuple[Taken, Entry, tuple[Change, ...]]:
         speaker = standing.speaker
-        made = changes(standing, speaker, said, signals.regime)
+        if by_parent and not standing.is_under_age(standing.views):
+            raise Malformed("`by` is parent, and this person is not known to be under age")
+        made = changes(standing, speaker, said, signals.regime, by_parent=by_parent)
         token = None
         effects: list[Effect] = []
         before = speaker
@@ -417,9 +429,9 @@ def _view(row: store.ViewRow) -> SubjectView:
         SubjectId(row.subject),
         {
             Rule(Purpose(purpose), channel, recipient): StatusRow(
-                ConsentStatus(status), NoticeVersion(notice), since, until, leaf_index
+                ConsentStatus(status), NoticeVersion(notice), since, until, leaf_index, by_parent
             )
-            for purpose, channel, recipient, status, notice, since, until, leaf_index in row.statuses or ()
+            for purpose, channel, recipient, status, notice, since, until, leaf_index, by_parent in row.statuses or ()
         },
         tuple(KeyRow(Category(category), version, wrapped) for category, version, wrapped in row.keys or ()),
         Regime(row.regime) if row.regime else None,

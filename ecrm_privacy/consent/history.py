@@ -323,7 +323,7 @@ def _view(folded: Folded) -> SubjectView:
     assert state is not None, "there is an entry"
     statuses = {
         Rule(Purpose(change.purpose), Channel(change.channel), Recipient(change.recipient)): StatusRow(
-            change.status, NoticeVersion(change.notice), change.since, change.until, leaf_index
+            change.status, NoticeVersion(change.notice), change.since, change.until, leaf_index, change.by_parent
         )
         for change, leaf_index in folded.rows.values()
     }

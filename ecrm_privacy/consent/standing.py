@@ -5,7 +5,7 @@ property test holds it against the gate's SQL. A browser's own yes counts beside
 account has not said no, and never opens what is the account's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -36,6 +36,8 @@ class StatusRow(msgspec.Struct, frozen=True):
     until: date | None = None
     leaf_index: int | None = None
     """The entry that said so; None: one that is being written."""
+    by_parent: bool = False
+    """A parent said it, for a child."""
 
     def on(self, day: date) -> ConsentStatus:
         """Return the status on `day`: a yes ends on its `until`."""
@@ -86,6 +88,10 @@ class Standing(msgspec.Struct, frozen=True):
         """The subject that an answer is about: the account where one is signed in, else the browser's own."""
         return self.account or self.browser
 
+    def is_under_age(self, people: Iterable[SubjectView]) -> bool:
+        """Tell whether one of these people is a child whose own yes does not count."""
+        return any(one.adult_from is not None and one.adult_from > self.today for one in people)
+
     def still_good(self, purpose: Purpose, row: StatusRow) -> bool:
         """Tell whether what was said once still counts for `purpose`, as far as its notice goes."""
         lost = row.status in YES and row.leaf_index is not None and row.leaf_index < self.yes_from
@@ -95,7 +101,8 @@ class Standing(msgspec.Struct, frozen=True):
 class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of `GET /v1/permissions`; `capture_url` is where a refusal can be answered anew.
 
-    `here_only`: the account never answered, and this browser's own yes holds in it alone.
+    `here_only`: the account never answered, and this browser's own yes holds in it alone. `by_parent`: it is allowed
+    because a parent said yes.
     """
 
     purpose: Purpose
@@ -108,6 +115,7 @@ class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     until: date | None = None
     capture_url: str | None = None
     here_only: bool = False
+    by_parent: bool = False
 
 
 Row = TypeVar("Row", bound=PermissionRow)
@@ -176,7 +184,7 @@ def _decide(
         status=row.on(standing.today) if row else ConsentStatus.UNKNOWN,
         notice_current=row is not None and standing.still_good(purpose, row),
         restricted=any(one.restricted for one in people),
-        under_age=any(one.adult_from is not None and one.adult_from > standing.today for one in people),
+        under_age=standing.is_under_age(people) and not (row is not None and row.by_parent),
         gpc=signals.gpc or any(one.gpc for one in people),
     )
 
@@ -187,12 +195,13 @@ def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRo
     parts = [purpose_rule(purpose)]
     if channel or recipient:
         parts.append(rule)
-    found = []
+    found: list[tuple[bool, list[Finding], SubjectView | None]] = []
     for view in standing.views or (None,):
         beside = standing.account if view is standing.browser and view is not standing.account else None
         findings = [find(standing, view, beside, part, signals) for part in parts]
-        found.append((all(f.allowed for f in findings), findings))
-    allowed, findings = next((one for one in found if one[0]), found[0])
+        found.append((all(f.allowed for f in findings), findings, view))
+    allowed, findings, by = next((one for one in found if one[0]), found[0])
+    said = by.statuses.get(rule) if by else None
     shown = next((f for f in findings if not f.allowed), findings[0])
     return PermissionRow(
         purpose=purpose,
@@ -204,6 +213,7 @@ def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRo
         recipient=recipient or None,
         until=min((f.until for f in findings if f.until), default=None),
         here_only=allowed and _is_here_only(standing, rule),
+        by_parent=allowed and said is not None and said.by_parent,
     )
 
 

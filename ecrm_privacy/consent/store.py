@@ -82,7 +82,7 @@ def views(subjects: Sequence[UUID]) -> Query[ViewRow]:
     return Query(
         "select a.subject, t.regime, t.restricted, t.adult_from, t.gpc, t.leaf_index + t.overtaken as seen,"
         " (select array_agg((c.purpose, c.channel, c.recipient, c.status, c.notice, c.since, c.until,"
-        "   c.leaf_index))"
+        "   c.leaf_index, c.by_parent))"
         "    from ecrm.consent_status c where c.subject = a.subject) as statuses,"
         " (select array_agg((k.category, k.version, k.wrapped)) from ecrm.subject_key k"
         "    where k.subject = a.subject) as keys"

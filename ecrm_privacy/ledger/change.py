@@ -16,6 +16,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One answer as it now stands: `status` for a purpose, or for one channel or recipient of it ('' names neither).
 
     `since` and `until` are days; `until` is the first day on which the answer no longer counts, None for no end.
+    `by_parent`: a parent said it for a child (GDPR 8).
     """
 
     purpose: str
@@ -25,6 +26,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     notice: str
     since: date
     until: date | None = None
+    by_parent: bool = False
 
     def __post_init__(self) -> None:
         assert self.status is not ConsentStatus.UNKNOWN, "unknown is the absence of an answer, not an answer"

@@ -190,12 +190,18 @@ def _record(event: ConsentEvent, number: int, change: Change) -> jsonld.Record:
         ),
         status=jsonld.Status(
             type=_STATUS_TERM[change.status],
-            by=jsonld.CONTROLLER if change.status in _NOT_BY_SUBJECT else jsonld.SUBJECT,
+            by=_by(change),
             method=event.method.value,
             at=event.said_at,
             valid=f"{change.since.isoformat()}/{change.until.isoformat() if change.until else '..'}",
         ),
     )
+
+
+def _by(change: Change) -> str:
+    if change.by_parent:
+        return jsonld.PARENT
+    return jsonld.CONTROLLER if change.status in _NOT_BY_SUBJECT else jsonld.SUBJECT
 
 
 def parse(payload_text: bytes) -> ConsentEvent:
@@ -258,4 +264,5 @@ def _change(record: jsonld.Record) -> Change:
         notice=record.notice.removeprefix(jsonld.NOTICE),
         since=date.fromisoformat(since),
         until=None if until == ".." else date.fromisoformat(until),
+        by_parent=record.status.by == jsonld.PARENT,
     )

@@ -137,18 +137,19 @@ p as (
 ),
 c as (
     insert into ecrm.consent_status
-        (leaf_index, subject, purpose, channel, recipient, status, notice, since, until)
+        (leaf_index, subject, purpose, channel, recipient, status, notice, since, until, by_parent)
     select * from unnest($16::bigint[], $17::uuid[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],
-                         $23::date[], $24::date[])
+                         $23::date[], $24::date[], $25::boolean[])
     where exists (select from h)
     on conflict (subject, purpose, channel, recipient) do update set status = excluded.status,
-        notice = excluded.notice, since = excluded.since, until = excluded.until, leaf_index = excluded.leaf_index
+        notice = excluded.notice, since = excluded.since, until = excluded.until, leaf_index = excluded.leaf_index,
+        by_parent = excluded.by_parent
 ),
 s as (
     insert into ecrm.subject_state (leaf_index, subject, regime, restricted, adult_from, gpc)
     select u.leaf_index, u.subject, coalesce(u.regime, was.regime), coalesce(u.restricted, was.restricted, false),
         coalesce(u.adult_from, was.adult_from), coalesce(u.gpc, was.gpc, false)
-    from unnest($25::bigint[], $26::uuid[], $27::text[], $28::boolean[], $29::date[], $30::boolean[])
+    from unnest($26::bigint[], $27::uuid[], $28::text[], $29::boolean[], $30::date[], $31::boolean[])
         as u(leaf_index, subject, regime, restricted, adult_from, gpc)
     left join ecrm.subject_state was on was.subject = u.subject
     where exists (select from h)
@@ -163,7 +164,7 @@ t as (
         else (select string_agg(below.root_hash, ''::bytea order by below.number) from ecrm.tile below
               where below.level = u.level - 1 and below.number between u.number * 256 and u.number * 256 + 255)
         end, ''::bytea) || added
-    from unnest($31::int[], $32::bigint[], $33::bytea[], $34::bytea[]) as u(level, number, root_hash, added)
+    from unnest($32::int[], $33::bigint[], $34::bytea[], $35::bytea[]) as u(level, number, root_hash, added)
     where exists (select from h)
 )
 select count(*)::int as heads from h
@@ -186,7 +187,7 @@ def append(before: CompactRange, hashes: Sequence[bytes], batch: Sequence[Entry]
         [entry.leaf for entry in batch], hashes,
         *_columns(6, [_body_row(index, entry) for index, entry in bodies]),
         *_columns(3, statements),
-        *_columns(9, [row for index, entry in linked for row in _status_rows(index, entry)]),
+        *_columns(10, [row for index, entry in linked for row in _status_rows(index, entry)]),
         *_columns(6, [_state_row(index, entry) for index, entry in linked]),
         *_columns(4, tiles.finished(first, hashes, subtrees)),
     )  # fmt: skip
@@ -214,7 +215,7 @@ def _state_row(leaf_index: int, entry: Entry) -> tuple[object, ...]:
 def restore(subject: UUID, standing: Standing) -> list[Effect]:
     """Make a subject's rows what its bodies fold to. What the fold does not own (`overtaken`) stays as it is."""
     rows = [(index, subject, *msgspec.structs.astuple(change)) for change, index in standing.rows.values()]
-    columns = _columns(9, rows)
+    columns = _columns(10, rows)
     gone: Effect = Query(
         "delete from ecrm.consent_status where subject = $1 and (purpose, channel, recipient) not in"
         " (select * from unnest($2::text[], $3::text[], $4::text[]))",
@@ -223,13 +224,14 @@ def restore(subject: UUID, standing: Standing) -> list[Effect]:
     put: Effect = Query(
         """
         insert into ecrm.consent_status as s
-            (leaf_index, subject, purpose, channel, recipient, status, notice, since, until)
+            (leaf_index, subject, purpose, channel, recipient, status, notice, since, until, by_parent)
         select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                             $8::date[], $9::date[])
+                             $8::date[], $9::date[], $10::boolean[])
         on conflict (subject, purpose, channel, recipient) do update set status = excluded.status,
-            notice = excluded.notice, since = excluded.since, until = excluded.until, leaf_index = excluded.leaf_index
-        where (s.status, s.notice, s.since, s.until, s.leaf_index) is distinct from
-            (excluded.status, excluded.notice, excluded.since, excluded.until, excluded.leaf_index)
+            notice = excluded.notice, since = excluded.since, until = excluded.until, leaf_index = excluded.leaf_index,
+            by_parent = excluded.by_parent
+        where (s.status, s.notice, s.since, s.until, s.leaf_index, s.by_parent) is distinct from (excluded.status,
+            excluded.notice, excluded.since, excluded.until, excluded.leaf_index, excluded.by_parent)
         """,
         tuple(columns),
     )

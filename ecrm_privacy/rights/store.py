@@ -131,13 +131,15 @@ class StatusRow(msgspec.Struct, frozen=True):
     notice: str
     since: date
     until: date | None
+    said_by: str | None
 
 
 def statuses_of(subject: UUID) -> Query[StatusRow]:
     """Find the current answers of a subject."""
     return Query(
-        "select purpose, channel, recipient, status, notice, since, until from ecrm.consent_status where subject = $1"
-        " order by purpose, channel, recipient",
+        "select purpose, channel, recipient, status, notice, since, until,"
+        " case when by_parent then 'parent' end as said_by"
+        " from ecrm.consent_status where subject = $1 order by purpose, channel, recipient",
         (subject,),
         StatusRow,
     )

@@ -72,7 +72,7 @@ def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
         "allowed": permission.allowed,
         "status": permission.status,
         "status_text": t[f"status_{permission.status}"],
-        "because_text": t.get(f"because_{permission.because}", ""),
+        "because_text": t.get("because_parent" if permission.by_parent else f"because_{permission.because}", ""),
         "here_only": permission.here_only,
         "next_answer": str(Answer.WITHDRAWN if permission.allowed or permission.status in YES else Answer.GIVEN),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from litestar import Response, get, post, put
@@ -115,9 +115,13 @@ async def put_subject(
 
 
 class SaidElsewhere(Said, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The body of `POST /v1/subject/answers`; `evidence` says where it is documented, in words that name nobody."""
+    """The body of `POST /v1/subject/answers`; `evidence` says where it is documented, in words that name nobody.
+
+    `by` is a parent for a child below the age of consent; then `evidence` says how it was made sure who answers.
+    """
 
     evidence: Annotated[str, Meta(max_length=300)] = ""
+    by: Literal["subject", "parent"] = "subject"
 
 
 @post("/v1/subject/answers", status_code=201)
@@ -138,8 +142,13 @@ async def answer_elsewhere(
         raise NotKnown
     signals = hallway.signals(request)
     said = decode(body, SaidElsewhere)
+    by_parent = said.by == "parent"
+    if by_parent and not said.evidence:
+        raise Malformed("`evidence` says how it was made sure that a parent answers (GDPR 8(2))")
     about = number.encode() + b"\0" + body  # the same words about somebody else are another act
-    taken = await desk.take(subject, said, signals, where, idempotency_key=key, body=about, evidence=said.evidence)
+    taken = await desk.take(
+        subject, said, signals, where, idempotency_key=key, body=about, evidence=said.evidence, by_parent=by_parent
+    )
     url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
     shown = concerning(server, taken.permissions)
     reply = AnswerReply(taken.receipt_id, taken.leaf_index, shown, taken.answer_due, url)

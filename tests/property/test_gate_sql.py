@@ -169,7 +169,8 @@ def _decided(
         status=row.on(today) if row else ConsentStatus.UNKNOWN,
         notice_current=row is not None and not is_old and policy.still_good(rule.purpose, row.notice),
         restricted=any(side.restricted for side in person),
-        under_age=any(side.adult_from is not None and today < side.adult_from for side in person),
+        under_age=not (row is not None and row.by_parent)
+        and any(side.adult_from is not None and today < side.adult_from for side in person),
         gpc=signals.gpc or any(side.gpc for side in person),
     ).allowed
 

@@ -32,6 +32,7 @@ CHANGES = st.builds(
     notice=TEXTS,
     since=st.dates(),
     until=st.none() | st.dates(),
+    by_parent=st.booleans(),
 )
 STATES = st.builds(
     StateChange,

@@ -84,7 +84,8 @@ _FIELD, _ROW = "\x1f", "\x1e"
 # With their count, lines are compared without doubt: whoever puts a separator into a word has one too many.
 _ANSWERS = """
     select subject, count(*), string_agg(purpose || e'\\x1f' || channel || e'\\x1f' || recipient || e'\\x1f' || status
-        || e'\\x1f' || notice || e'\\x1f' || since || e'\\x1f' || coalesce(until::text, '') || e'\\x1f' || leaf_index,
+        || e'\\x1f' || notice || e'\\x1f' || since || e'\\x1f' || coalesce(until::text, '') || e'\\x1f'
+        || case when by_parent then 'parent' else '' end || e'\\x1f' || leaf_index,
         e'\\x1e')
     from ecrm.consent_status {where} group by subject order by subject
 """
@@ -286,7 +287,8 @@ class Lines:
 
 def _words(change: Change) -> str:
     until = "" if change.until is None else change.until.isoformat()
-    words = (*change.rule, change.status.value, change.notice, change.since.isoformat(), until, "")
+    said_by = "parent" if change.by_parent else ""
+    words = (*change.rule, change.status.value, change.notice, change.since.isoformat(), until, said_by, "")
     return _FIELD.join(words)
 
 

@@ -154,7 +154,7 @@ const CONTEXT = {
   ...Object.fromEntries(LINKS.map((link) => [link, { "@type": "@id" }])),
 };
 const SCHEMA = "https://w3id.org/dpv/schema/dpv-27560#";
-const [SUBJECT, CONTROLLER] = ["_:subject", "_:controller"];
+const [SUBJECT, CONTROLLER, PARENT] = ["_:subject", "_:controller", "dpv:ParentOfDataSubject"];
 const ACTS = ["answer", "import", "signal", "restriction", "erasure"];
 const METHODS = "accept_all refuse_all save undo gpc double_opt_in carried import staff api".split(" ");
 const STATUSES = {
@@ -213,6 +213,7 @@ function readChange(record) {
     notice: named("notice", record["dpv:hasNotice"]),
     since: day(since),
     until: until == ".." ? "" : day(until),
+    byParent: status["dpv:isIndicatedBy"] === PARENT,
   };
 }
 
@@ -261,7 +262,7 @@ function writeRecord(event, whole, change, number) {
     },
     "dpv:hasConsentStatus": {
       "@type": change.term,
-      "dpv:isIndicatedBy": byController ? CONTROLLER : SUBJECT,
+      "dpv:isIndicatedBy": change.byParent ? PARENT : byController ? CONTROLLER : SUBJECT,
       "dpv:hasIndicationMethod": event.method,
       "dpv:isIndicatedAtTime": event.said,
       "dct:valid": `${change.since}/${change.until || ".."}`,
