@@ -68,11 +68,12 @@ def _row(
 
 
 def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
+    because = t.get("because_parent" if permission.by_parent else f"because_{permission.because}", "")
     return {
         "allowed": permission.allowed,
         "status": permission.status,
-        "status_text": t[f"status_{permission.status}"],
-        "because_text": t.get("because_parent" if permission.by_parent else f"because_{permission.because}", ""),
+        "status_text": because if permission.by_parent else t[f"status_{permission.status}"],
+        "because_text": because,
         "here_only": permission.here_only,
         "next_answer": str(Answer.WITHDRAWN if permission.allowed or permission.status in YES else Answer.GIVEN),
     }

@@ -285,6 +285,7 @@ REFUSED = {
 
 def _variants() -> Iterator[ConsentEvent]:
     yield COMPLETE
+    yield msgspec.structs.replace(EVENT, changes=(msgspec.structs.replace(EVENT.changes[0], by_parent=True),))
     yield msgspec.structs.replace(EVENT, state=StateChange(), event_time=EVENT.event_time.replace(microsecond=0))
     yield msgspec.structs.replace(EVENT, changes=(), controller="", state=StateChange(regime=""))
     yield msgspec.structs.replace(EVENT, kind=EventKind.IMPORT, indicated_at=EVENT.event_time.replace(microsecond=0))
