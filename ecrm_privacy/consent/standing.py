@@ -219,8 +219,10 @@ def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRo
 
 def _is_here_only(standing: Standing, rule: Rule) -> bool:
     """Whether a rule rests on what this browser said before somebody signed in who never said anything to it."""
-    account, said = standing.account, standing.browser.statuses.get(rule) if standing.browser else None
-    return account is not None and rule not in account.statuses and said is not None and said.status in YES
+    account, browser = standing.account, standing.browser
+    if account is None or browser is None or standing.bundle.purposes[rule.purpose].required:
+        return False
+    return rule not in account.statuses and rule in browser.statuses and browser.statuses[rule].status in YES
 
 
 def permissions(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:

@@ -130,12 +130,14 @@ async def test_a_no_that_is_carried_over_is_an_entry(opened: Opened, number: str
 async def test_a_yes_of_this_browser_becomes_the_accounts_by_one_click(opened: Opened, number: str) -> None:
     """Nothing is ticked beforehand: the page says that it holds here alone, and offers the click."""
     device = await account_that_said(opened, number, None)
-    browser = await browser_that_said(opened, "yes")
+    browser = opened.browser()
+    await browser.answer({PURPOSE: "given", "order": "given"})
     assert "here_only" not in (await browser.http.get("/v1/permissions")).text
     await browser.sign_in(number)
     page = await browser.http.get("/preferences")
     offered = [one for one in buttons(page) if one.name == f"answer.{PURPOSE}"]
     assert [one.value for one in offered] == ["withdrawn", "given"]
+    assert not [one for one in buttons(page) if one.name == "answer.order"], "nobody answers to what is required"
     assert PURPOSE not in await device.allowed()
     page = await press(browser, page, f"answer.{PURPOSE}", "given")
     assert PURPOSE in await device.allowed()

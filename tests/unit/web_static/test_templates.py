@@ -9,6 +9,7 @@ import jinja2
 import pytest
 
 from ecrm_privacy.web import texts
+from ecrm_privacy.words.catalogue import filled
 
 WEB = Path(texts.__file__).parent
 SHARP = "<b>&'\""
@@ -27,6 +28,7 @@ def _said(*, allowed: bool, status: str = "given") -> dict[str, Any]:
         "allowed": allowed,
         "status": status,
         "status_text": f"status {SHARP}",
+        "here_only": allowed,
         "next_answer": "withdrawn" if allowed else "given",
     }
 
@@ -52,9 +54,14 @@ EMAIL = {"channel": "email", "name": "E-mail", "own_yes": True} | _said(allowed=
 GUILD = {"recipient": "tea-guild", "name": "The Tea Guild", "own_yes": True} | _said(allowed=True)
 NETWORK = {"recipient": "ad-network", "name": "An advertising network", "own_yes": False} | _said(allowed=True)
 PREFERENCES: dict[str, Any] = {
+    "address": "/preferences",
+    "embedded": False,
+    "due_text": "in a month",
+    "contact": "privacy@shop.example",
+    "view": "/pages/view",
     "notice": NOTICE,
     "rows": [
-        _row("order", required=True, **_said(allowed=True)),
+        _row("order", required=True, **_said(allowed=True) | {"here_only": False}),
         _row("offers", channels=[EMAIL], **_said(allowed=True)),
         _row("share", recipients=[GUILD, NETWORK], **_said(allowed=False, status="unknown")),
     ],
@@ -70,8 +77,8 @@ PREFERENCES: dict[str, Any] = {
     ],
     "known": [{"category": "contact", "name": "How to reach you", "fields": [{"field": "Name", "value": SHARP}]}],
     "receipts": [
-        {"at_text": "today", "summary": SHARP, "url": "/v1/receipts/x"},
-        {"at_text": "yesterday", "summary": "No to all", "entry_text": "Entry 7"},
+        {"at_text": "today", "summary": SHARP, "entry_text": "Entry 8", "url": "/v1/receipts/x"},
+        {"at_text": "yesterday", "summary": "No to all", "entry_text": "Entry 7", "url": "/receipts/y"},
     ],
     "flash": {
         "text": "Offers are on.",
@@ -159,6 +166,7 @@ def _render(page: str, locale: str = "en") -> str:
         loader=jinja2.FileSystemLoader(WEB / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     template, context = PAGES[page]
+    environment.globals["filled"] = filled
     return environment.get_template(template).render(t=texts.texts(locale), locale=locale, **context)
 
 
