@@ -90,7 +90,9 @@ class Stage:
         if path == "/preferences":
             return self._preferences(scene)
         if path == "/v1/permissions":
-            return _json(PermissionsReply(self._rows(scene), self._shown(scene).notice.version, answer_due=True))
+            question = self._notice(scene)
+            version = question.notice.version
+            return _json(PermissionsReply(self._rows(scene), version, answer_due=True, question=question))
         if path == "/v1/notice":
             return _json(self._notice(scene))
         if path == "/v1/answers" and request.method == "POST":

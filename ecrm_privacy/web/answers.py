@@ -66,12 +66,16 @@ class AnswerReply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PermissionsReply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`GET /v1/permissions`; with `gpp` where a section of IAB GPP applies to a browser."""
+    """`GET /v1/permissions`; with `gpp` where a section of IAB GPP applies to a browser.
+
+    `question` is what `GET /v1/notice` says: for who asked for it and owes an answer, so that one call brings both.
+    """
 
     permissions: tuple[PermissionRow, ...]
     notice: NoticeVersion
     answer_due: bool
     gpp: platform.Gpp | None = None
+    question: NoticeReply | None = None
 
 
 @get("/v1/notice")
@@ -96,18 +100,16 @@ async def notice(
         )
     standing = await desk.standing(caller)
     reception.met(standing, signals, where, "script", SEEN)
+    reply = _question(desk, standing, signals, where)
+    return Response(reply, headers={"Vary": ", ".join(("Cookie", *hallway.notice_varies_with))})
+
+
+def _question(desk: ConsentDesk, standing: Standing, signals: Signals, where: Where) -> NoticeReply:
+    """What to ask this visitor."""
     shown = desk.notice(standing.bundle, where.site, where.locale, where.jurisdiction)
     asked = tuple(_asked(purpose, standing, signals) for purpose in shown.purposes)
-    reply = NoticeReply(
-        shown.notice,
-        asked,
-        shown.jurisdiction,
-        shown.regime,
-        signalled(standing, signals),
-        labels(where.locale),
-        answer_due(standing, signals),
-    )
-    return Response(reply, headers={"Vary": ", ".join(("Cookie", *hallway.notice_varies_with))})
+    gpc, due = signalled(standing, signals), answer_due(standing, signals)
+    return NoticeReply(shown.notice, asked, shown.jurisdiction, shown.regime, gpc, labels(where.locale), due)
 
 
 def signalled(standing: Standing, signals: Signals) -> bool:
@@ -248,17 +250,27 @@ async def permitted(
     where: NamedDependency[Where],
     reception: NamedDependency[Reception],
 ) -> PermissionsReply | Past:
-    """What is permitted now, and why; with `at` or `known`, what was permitted then, proven from the log."""
+    """What is permitted now, and why; with `question=1` also what to ask, if an answer is due.
+
+    With `at` or `known`, what was permitted then, proven from the log.
+    """
     asked = asked_times(request)
+    with_question = request.query_params.get("question") == "1"
+    if with_question:
+        where = _asked_site(request, hallway)
     standing = await desk.standing(caller)
     if asked is not None:
         return await history.of(standing, asked, where)
     reception.met(standing, signals, where, "script", SERVED)
+    question = None
+    if with_question and answer_due(standing, signals):
+        reception.met(standing, signals, where, "script", SEEN)
+        question = _question(desk, standing, signals, where)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     rows = capturing(permissions(standing, signals), hallway.preferences)
     heard = msgspec.structs.replace(signals, gpc=signalled(standing, signals))
     told = _told(standing.bundle, where, rows, heard)
-    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals), told)
+    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals), told, question)
 
 
 def _told(bundle: Bundle, where: Where, rows: tuple[PermissionRow, ...], signals: Signals) -> platform.Gpp | None:

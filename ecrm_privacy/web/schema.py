@@ -44,6 +44,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "locale": ("The language; without it by Accept-Language.", "en"),
     "return_to": ("Where the form leads back to: a page of the site.", "/kettles"),
     "public": ("`1`: the same for everybody; no cookie is looked at, and the answer may be cached.", "1"),
+    "question": ("`1`: with what to ask, if an answer is due.", "1"),
     "at": ("The time to ask about (RFC 3339, with its zone); without it now.", "2026-06-01T12:00:00Z"),
     "known": ("As known at this time; without it all that is written counts.", "2026-11-22T04:30:00Z"),
     "limit": ("How many items the page has room for.", "4"),

@@ -5,6 +5,7 @@ have to allow, and knows this visitor. Whoever cannot be looked up allows nothin
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -59,14 +60,15 @@ async def signals_script(
     caller: NamedDependency[Caller],
     signals: NamedDependency[Signals],
 ) -> Response[bytes]:
-    """The script with this visitor's state; a page of another site is told of nobody."""
-    if request.headers.get("sec-fetch-site") == "cross-site":
-        caller, signals = Caller(), Signals(signals.regime, signals.gpc)
-    try:
-        (visitor, bundle), ready = await visitors(caller, signals), True
-        rows = visitor.permissions
-    except Unavailable:
-        bundle, rows, ready = hallway.bundle, (), False
+    """The script with this visitor's state; for a page of another site nobody is looked up, and so nothing allowed.
+
+    There a cookie may be missing that says no, and a law that lets whoever said nothing would let them.
+    """
+    bundle, rows, ready = hallway.bundle, tuple[PermissionRow, ...](), False
+    if request.headers.get("sec-fetch-site") != "cross-site":
+        with suppress(Unavailable):
+            visitor, bundle = await visitors(caller, signals)
+            rows, ready = visitor.permissions, True
     law = bundle.jurisdiction(hallway.region(request))
     told = gpp.told(bundle, law, rows, gpc=signals.gpc)
     state = msgspec.json.encode(State(rows, consent_mode(rows, ready=ready), told, APIS, ready))

@@ -94,13 +94,15 @@ class Shelf:
             {"purpose": name, "allowed": purpose.required, "status": "unknown", "basis": purpose.basis, "because": ""}
             for name, purpose in bundle.purposes.items()
         ]
-        permissions = {"permissions": rows, "notice": shown.notice.version, "answer_due": True}
+        permissions = {
+            "permissions": rows, "notice": shown.notice.version, "answer_due": True, "question": notice,
+        }  # fmt: skip
         told = gpp.told(bundle, bundle.jurisdictions["eu"], (), gpc=False)
         state = msgspec.json.encode(signals.State((), signals.consent_mode(()), told, signals.APIS, True))
         self._made = {
             "/signals.js": signals.rendered(state),
             "/ecrm.js": (STATIC / "ecrm.js").read_bytes(),
-            "/v1/notice": msgspec.json.encode(notice),
+            "/static/ecrm-choices.js": (STATIC / "ecrm-choices.js").read_bytes(),
             "/v1/permissions": msgspec.json.encode(permissions),
         }
         for name, head in HEADS.items():

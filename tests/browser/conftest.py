@@ -31,6 +31,8 @@ ELSEWHERE = (
 NO_BROWSER = "no Chromium: apt-get install chromium (or any Chromium or Chrome on the PATH)"
 START_S_MOST, STOP_S_MOST = 180, 30
 WAIT_MS_MOST = 10_000
+EXPECTED = ("ERR_INTERNET_DISCONNECTED", "ERR_BLOCKED_BY_CLIENT")
+"""What a browser notes that a test has taken offline, or in which it keeps something away."""
 
 
 def _chromium() -> str | None:
@@ -47,7 +49,8 @@ def chromium() -> Iterator[Browser]:
     if path is None:
         pytest.skip(NO_BROWSER)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        # As browsers are at home: with the back/forward cache.
+        browser = playwright.chromium.launch(executable_path=path, ignore_default_args=["--disable-back-forward-cache"])
         yield browser
         browser.close()
 
@@ -92,7 +95,7 @@ def visit(chromium: Browser, demo: Demo) -> Iterator[Callable[..., Visitor]]:
     wrong: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        expected = "ERR_INTERNET_DISCONNECTED" in message.text or message.location["url"].endswith("/favicon.ico")
+        expected = any(word in message.text for word in EXPECTED) or message.location["url"].endswith("/favicon.ico")
         if message.type == "error" and not expected:
             wrong.append(f"{message.text} {message.location['url']}")
 

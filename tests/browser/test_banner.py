@@ -41,7 +41,7 @@ def test_nothing_moves(visit: Visit, viewport: dict[str, int]) -> None:
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/v1/permissions", hold)
+    page.route("**/v1/permissions?*", hold)
     page.goto("/")
     page.wait_for_load_state("load")
     before = page.evaluate(LAYOUT_SHIFT)

@@ -79,9 +79,9 @@ def test_nothing_moves_when_it_comes_and_goes(visit: Visit, viewport: dict[str, 
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/v1/permissions", hold)
+    page.route("**/v1/permissions?*", hold)
     page.route("**/frame", lambda route: route.fulfill(body="<p>the film</p>", content_type="text/html"))
-    with page.expect_request("**/v1/permissions"):
+    with page.expect_request("**/v1/permissions?*"):
         at_a_shop(page, FRAME.format(purpose="advertise", more=more))
     before = page.locator("#after").bounding_box()
     held[0].continue_()

@@ -78,7 +78,7 @@ function write(frame, again) {
     document.removeEventListener("ecrm:pending", pending);
     yes.disabled = false;
   });
-  const choices = button("frame_more", () => page.open(purpose.purpose).catch(() => {}));
+  const choices = button("frame_more", () => page.open(purpose.purpose));
   const shut = /^(gpc|restricted|under_age)$/.test(row.because); // a yes would not open it
 
   dress(frame, own);

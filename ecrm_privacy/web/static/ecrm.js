@@ -1,5 +1,5 @@
-// The banner, slots and events of a page. Served as written: no build step, no dependency, no storage.
-// Until the service has acknowledged an answer, it is a no.
+// The question, slots and events of a page. Served as written: no build step, no dependency, no storage.
+// Until the service has acknowledged an answer, it is a no. Parts come when they are needed: ecrm-choices, ecrm-frames.
 
 const here = new URL(import.meta.url);
 const root = document.documentElement;
@@ -22,10 +22,6 @@ h2::before { content: var(--ecrm-logo); display: block; margin-block-end: .5rem;
 p { white-space: pre-line; }
 small { display: block; color: var(--ecrm-muted, CanvasText); font-size: .9rem; }
 a { color: var(--accent); text-underline-offset: .2em; }
-ul { list-style: none; }
-li { padding-block: .75rem; border-block-start: 1px solid var(--ecrm-line, #8884); }
-li li { padding: 0; border: 0; }
-label { display: flex; align-items: center; justify-content: space-between; gap: 1rem; min-block-size: 2.75rem; }
 footer { position: sticky; inset-block-end: calc(-1 * var(--pad)); display: grid; grid-auto-flow: column;
   grid-auto-columns: 1fr; gap: .5rem; margin-block-end: calc(-1 * var(--pad)); padding-block: .5rem var(--pad);
   background: var(--surface); }
@@ -35,17 +31,7 @@ button { min-block-size: 2.75rem; padding: .5rem .1rem; border: 1px solid var(--
 button:disabled { opacity: .6; }
 button:hover { border-color: var(--ink); background: var(--sunken); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-input { appearance: none; position: relative; flex: none; inline-size: 3rem; block-size: 1.75rem;
-  border: 1px solid var(--edge); border-radius: 1rem; background: var(--sunken); cursor: pointer; }
-input::before { content: ""; position: absolute; inset-block: 3px; inset-inline-start: 3px; inline-size: 1.25rem;
-  border: 1px solid var(--edge); border-radius: 50%; background: var(--surface); }
-input:checked { background: var(--accent); }
-input:checked::before { inset-inline-start: calc(100% - 1.25rem - 3px); }
-.done { inline-size: min(100% - 1rem, 26rem); }
-@media (forced-colors: active) {
-  input::before { background: ButtonText; }
-  input:checked { background: Highlight; forced-color-adjust: none; }
-}`;
+.done { inline-size: min(100% - 1rem, 26rem); }`;
 
 let rows = []; // permissions as last acknowledged, narrowed by what was said since
 let version; // of the notice
@@ -72,6 +58,7 @@ const h = (tag, attributes, ...children) => {
   return element;
 };
 
+const part = (name) => new URL(`/static/ecrm-${name}.js`, here).href;
 const form = () => document.querySelector("form[data-ecrm-banner]");
 const label = (name) => notice.notice.buttons[name] || notice.labels[name];
 const id = (row) => [row.purpose, row.channel || "", row.recipient || ""].join("/");
@@ -114,8 +101,7 @@ function announce() {
     if (src && frame.getAttribute("src") != src) frame.src = src;
     waits ||= !may;
   }
-  if (waits && loaded)
-    import(new URL("/static/ecrm-frames.js", here)).then((part) => part.fill({ words, find, open, answer })).catch(() => {});
+  if (waits && loaded) import(part("frames")).then(({ fill }) => fill(lent)).catch(() => {});
   consentMode("update");
 }
 
@@ -136,12 +122,13 @@ function consentMode(command) {
 }
 
 async function load() {
-  const reply = await call("/v1/permissions").catch(() => {});
+  const reply = await call("/v1/permissions?question=1&" + asked()).catch(() => {});
   const data = reply?.ok && (await reply.json().catch(() => {}));
   if (data) {
     rows = data.permissions;
     gpp = data.gpp;
     version = data.notice;
+    if (data.question) notice = data.question;
     loaded = true;
     flush();
   }
@@ -150,11 +137,15 @@ async function load() {
   else if (data && !banner?.free) banner ? banner.close() : form()?.remove();
 }
 
+function asked() {
+  const query = new URLSearchParams(here.search);
+  if (root.lang) query.set("locale", root.lang);
+  return query;
+}
+
 async function words() {
   if (!notice) {
-    const query = new URLSearchParams(here.search);
-    if (root.lang) query.set("locale", root.lang);
-    const data = await (await call("/v1/notice?" + query)).json();
+    const data = await (await call("/v1/notice?" + asked())).json();
     version = data.notice.version;
     notice = data;
   }
@@ -162,16 +153,18 @@ async function words() {
 }
 
 async function show(view, about) {
-  await words();
+  const [choices] = await Promise.all([view == "choose" && import(part("choices")), words()]);
   if (!banner) {
     // Here it comes first by keyboard, and no selector of the page meets it.
     document.body.before((banner = h("ecrm-banner")));
     form()?.remove();
   }
-  banner[view](about);
+  banner[view](about, choices);
 }
 
-const open = (purpose) => show("choose", purpose);
+// Where the choices cannot be loaded they are a page.
+const open = (purpose, page = new URL("/preferences", here)) =>
+  show("choose", purpose).catch(() => location.assign(page));
 
 // A no holds here at once, a yes when it is acknowledged.
 function answer(answers, method = "save", tc_string) {
@@ -222,8 +215,10 @@ function settle(taken) {
   return taken;
 }
 
+const slots = () => document.querySelectorAll("ecrm-slot");
+
 function reload() {
-  for (const slot of document.querySelectorAll("ecrm-slot")) slot.load();
+  for (const slot of slots()) slot.load();
 }
 
 // Waits until the permissions are known; without one it is dropped.
@@ -250,11 +245,9 @@ class Banner extends HTMLElement {
       const action = event.target.closest("[data-ecrm-action]")?.dataset.ecrmAction;
       if (action) this.act(action);
     });
-    this.shadowRoot.addEventListener("change", ({ target }) => {
-      const [own, ...under] = target.closest("li[id]").querySelectorAll("input");
-      if (target != own) own.checked ||= target.checked;
-      else if (!own.checked) for (const input of under) input.checked = false;
-    });
+    // Whoever comes near may choose.
+    for (const near of ["pointerover", "focusin"])
+      this.addEventListener(near, () => import(part("choices")).catch(() => {}), { once: true });
     this.addEventListener("keydown", ({ key }) => key == "Escape" && this.free && this.close());
   }
 
@@ -286,13 +279,13 @@ class Banner extends HTMLElement {
     this.view("ask", notice.notice.title, h("p", {}, notice.notice.text), gpc());
   }
 
-  choose(purpose) {
+  choose(purpose, choices) {
     this.opened = true;
+    this.chosen = choices.said;
     this.buttons("accept_all", "refuse_all", "save");
     const details = h("a", { href: new URL("/preferences", here) }, label("details"));
-    this.view("choose", notice.notice.title, h("ul", {}, ...notice.purposes.map(entry)), details);
-    const chosen = purpose && this.shadowRoot.getElementById(purpose);
-    (chosen?.querySelector("input") || this.heading).focus();
+    this.view("choose", notice.notice.title, choices.list(this.shadowRoot, notice, lent), details);
+    (this.shadowRoot.getElementById(purpose)?.querySelector("input") || this.heading).focus();
   }
 
   done(taken) {
@@ -309,21 +302,14 @@ class Banner extends HTMLElement {
 
   said(action) {
     if (action == "undo") return this.undo;
-    if (action == "save")
-      return [...this.shadowRoot.querySelectorAll("input")]
-        .filter((input) => input.closest("li[id]").querySelector("input").checked || !/\/[^/]/.test(input.name))
-        .map(({ name, checked }) => {
-          const [purpose, ...rest] = name.split("/");
-          const [channel, recipient] = rest.map((each) => each || undefined);
-          return { purpose, channel, recipient, answer: checked ? "given" : no(name) };
-        });
+    if (action == "save") return this.chosen(this.shadowRoot);
     return notice.purposes
       .filter((purpose) => !purpose.required)
       .map(({ purpose }) => ({ purpose, answer: action == "accept_all" ? "given" : no(purpose + "//") }));
   }
 
   async act(action) {
-    if (action == "choose") return this.choose();
+    if (action == "choose") return open();
     if (action == "close") return this.close();
     const before = rows;
     const said = this.said(action);
@@ -346,35 +332,14 @@ class Banner extends HTMLElement {
 
   // Neither focus nor the end of the page stays behind the banner.
   room() {
-    const height = this.isConnected && this.shadowRoot.firstChild.offsetHeight + 16 + "px";
-    root.style.scrollPaddingBlockEnd = height || "";
-    document.body.style.marginBlockEnd = height && root.scrollHeight > innerHeight ? height : "";
+    const height = this.isConnected ? this.shadowRoot.firstChild.offsetHeight + 16 + "px" : "";
+    const scrolls = height && root.scrollHeight > innerHeight;
+    root.style.scrollPaddingBlockEnd = height;
+    document.body.style.marginBlockEnd = scrolls ? height : "";
   }
 }
 
 const gpc = () => notice.gpc && h("small", {}, notice.notice.gpc_text);
-
-// Nothing is ticked that nobody said.
-function entry(purpose) {
-  const row = (name, text) => {
-    const checked = given(find(name)) ? "" : null;
-    return h("label", {}, text, h("input", { type: "checkbox", role: "switch", name, checked }));
-  };
-  const names = (list) => list.map((each) => each.name).join(label("comma") + " ");
-  const line = (name, text) => text && h("small", {}, label(name) + ": " + text);
-  const title = h("h3", {}, purpose.name);
-  const more = under(purpose).map((each) => h("li", {}, row(id(each), each.name)));
-  return h(
-    "li",
-    { id: purpose.purpose },
-    purpose.required ? h("label", {}, title, h("small", {}, label("required"))) : row(purpose.purpose + "//", title),
-    h("p", {}, purpose.text + " " + purpose.benefit),
-    line("uses", names(purpose.categories)),
-    line("recipients", names(purpose.recipients)),
-    line("kept", purpose.retention),
-    more.length && h("ul", { "aria-label": purpose.name }, ...more),
-  );
-}
 
 // `<ecrm-slot name="for-you" limit="4">`: what is there stays until the new has come.
 class Slot extends HTMLElement {
@@ -393,8 +358,30 @@ class Slot extends HTMLElement {
     if (html && this.turn == turn)
       this.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
   }
+
+  // Its place stays as large as it was.
+  clear() {
+    const place = h("div");
+    place.style.blockSize = this.getBoundingClientRect().height + "px";
+    this.replaceChildren(place);
+  }
 }
 
+// What the browser keeps of a page that is left may be permitted no longer when it is shown again.
+function forget() {
+  rows = [];
+  loaded = gpp = null;
+  if (banner?.free) banner.close();
+  for (const slot of slots()) slot.clear();
+}
+
+function again() {
+  announce();
+  reload();
+  return load();
+}
+
+const lent = { h, id, find, given, label, under, no, words, open, answer }; // to the parts
 if (!window.ecrm) consentMode("default"); // else signals.js did
 window.ecrm = {
   get permissions() {
@@ -409,11 +396,14 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest?.("[data-ecrm-open]");
   if (!opener || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  open(opener.dataset.ecrmOpen).catch(() => opener.href && location.assign(opener.href));
+  open(opener.dataset.ecrmOpen, opener.href);
 });
-addEventListener("pageshow", (event) => event.persisted && load().then(reload));
-addEventListener("pagehide", flush);
-addEventListener("online", () => (loaded ? flush() : load()));
-let last = load();
+addEventListener("pagehide", ({ persisted }) => {
+  flush();
+  if (persisted) forget();
+});
+addEventListener("pageshow", ({ persisted }) => persisted && again());
+addEventListener("online", () => (loaded ? flush() : again()));
+let last = Promise.resolve().then(load);
 customElements.define("ecrm-banner", Banner);
 customElements.define("ecrm-slot", Slot);

@@ -3,11 +3,6 @@
 
 const place = "content";
 
-addEventListener("pageshow", (event) => {
-  // A page from the back/forward cache shows old answers and holds a used key.
-  if (event.persisted) location.reload();
-});
-
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   const { submitter } = event;

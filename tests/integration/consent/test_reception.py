@@ -72,6 +72,12 @@ async def test_a_visit_is_counted_from_the_question_to_the_withdrawal(opened: Op
     }  # fmt: skip
 
 
+async def test_a_question_that_came_along_was_seen(opened: Opened) -> None:
+    """Permissions and question in one call: served and seen, as with two."""
+    await opened.browser().http.get("/v1/permissions?question=1")
+    assert await counted(opened) == {"served": 1, "seen": 1}
+
+
 async def test_the_same_for_everybody_and_a_foreign_notice_are_not_counted(opened: Opened) -> None:
     """The public notice is nobody's visit; a word that is no notice of ours, which could be anything, is not kept."""
     browser = opened.browser()

@@ -65,6 +65,19 @@ async def test_the_notice_says_what_to_ask_this_visitor(web: httpx.AsyncClient) 
     assert "answer" not in asked["offers"]
 
 
+async def test_one_call_brings_permissions_and_question(web: httpx.AsyncClient) -> None:
+    """With `question=1` the permissions bring what the notice says, in its language, to whoever owes an answer."""
+    asked = await web.get("/v1/permissions?question=1&locale=de&site=demo")
+    assert asked.headers["cache-control"] == "private, no-store"
+    question = asked.json()["question"]
+    assert question == (await web.get("/v1/notice?locale=de&site=demo")).json()
+    assert question["notice"]["locale"] == "de"
+    assert "question" not in (await web.get("/v1/permissions")).json()
+    assert (await web.get("/v1/permissions?question=1&site=elsewhere")).status_code == 404
+    await answer(web, *({**NO, "purpose": each["purpose"]} for each in question["purposes"] if not each["required"]))
+    assert "question" not in (await web.get("/v1/permissions?question=1")).json()
+
+
 async def test_the_public_notice_looks_at_nobody(web: httpx.AsyncClient, opened: Opened) -> None:
     """With `public=1` it is the same for who answered and who did not, and may be kept, apart by what decides it."""
     await answer(web, YES)

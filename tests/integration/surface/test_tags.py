@@ -65,11 +65,20 @@ async def test_the_default_is_what_was_said(opened: Opened) -> None:
 
 
 async def test_a_page_of_another_site_is_told_of_nobody(opened: Opened) -> None:
-    """Should cookies come along from elsewhere, they are not looked at."""
-    browser = opened.browser(**{"X-Region": "de"})
-    await browser.answer({"advertise": "given"})
-    reply = await browser.http.get("/signals.js", headers={"Sec-Fetch-Site": "cross-site"})
-    assert state(reply.text)["google"]["ad_storage"] == "denied"
+    """Should cookies come along from elsewhere, they are not looked at: nothing is allowed and nothing is certain.
+
+    Not even what the law of California allows to whoever said nothing: this may be somebody who said no.
+    """
+    for region in ({"X-Region": "de"}, CALIFORNIA):
+        browser = opened.browser(**region)
+        await browser.answer({"advertise": "given", "measure": "objected"})
+        reply = await browser.http.get("/signals.js", headers={"Sec-Fetch-Site": "cross-site"})
+        told = state(reply.text)
+        assert (told["permissions"], told["ready"]) == ([], False)
+        assert told["google"]["wait_for_update"] == 500
+        assert {name for name, word in told["google"].items() if word == "granted"} == {"security_storage"}
+        sections = told["gpp"]["parsedSections"].values()
+        assert all(section["SaleOptOut"] == 1 for section in sections) and bool(sections) == (region is CALIFORNIA)
 
 
 async def test_the_string_follows_region_answer_and_signal(opened: Opened) -> None:

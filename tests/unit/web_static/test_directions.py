@@ -16,7 +16,7 @@ SIDES = re.compile(
     r"|(border-(?:top|bottom)-(?:left|right)-radius)"
 )
 FOUR = re.compile(r"\b(margin|padding|inset)\s*:\s*([^;{}]+);")
-SCRIPT = CHECKOUT / "ecrm_privacy/web/static/ecrm.js"
+SCRIPTS = sorted((CHECKOUT / "ecrm_privacy/web/static").glob("ecrm*.js"))
 
 
 def _values(text: str) -> list[str]:
@@ -24,11 +24,11 @@ def _values(text: str) -> list[str]:
     return re.split(r"\s+(?![^()]*\))", text.strip())
 
 
-@pytest.mark.parametrize("sheet", [*SHEETS, SCRIPT], ids=lambda path: path.name)
+@pytest.mark.parametrize("sheet", [*SHEETS, *SCRIPTS], ids=lambda path: path.name)
 def test_a_sheet_names_no_side(sheet: Path) -> None:
     """Sides are inline-start and inline-end; a shorthand has the same value on both."""
     text = re.sub(r"/\*.*?\*/", "", sheet.read_text("utf-8"), flags=re.DOTALL)
-    if sheet == SCRIPT:
+    if sheet in SCRIPTS:
         text = text.partition("const CSS = `")[2].partition("`;")[0]
     assert [found.group(0).strip() for found in SIDES.finditer(text)] == []
     sided = [found.group(0) for found in FOUR.finditer(text) if len(_values(found[2])) == 4]
