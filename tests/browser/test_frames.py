@@ -54,8 +54,7 @@ def test_its_other_button_opens_the_choices(visit: Visit) -> None:
     """All choices open at the frame's purpose."""
     visitor = visit()
     shop(visitor).get_by_role("button", name="All choices").click()
-    focused = "document.activeElement.shadowRoot?.activeElement?.name"
-    visitor.page.wait_for_function(f"{focused} == 'advertise//'")
+    expect(visitor.banner.locator('input[name="advertise//"]')).to_be_focused()
 
 
 def test_a_frame_that_was_stopped_says_so_again(visit: Visit) -> None:

@@ -126,6 +126,16 @@ def test_a_no_holds_at_once_and_until_it_is_heard(visit: Visit) -> None:
     assert page.evaluate("ecrm.allowed('remember')")
 
 
+def test_an_answer_before_anything_was_loaded_is_taken(visit: Visit) -> None:
+    """Where the permissions did not come, an answer asks which notice it answers, and is taken."""
+    visitor = visit()
+    visitor.page.route("**/v1/permissions?*", lambda route: route.abort("internetdisconnected"))
+    visitor.page.goto("/")
+    taken = visitor.page.evaluate("ecrm.answer([{purpose: 'remember', answer: 'refused'}])")
+    assert taken["receipt_id"]
+    assert [cookie["name"] for cookie in visitor.context.cookies()] == ["ecrm_choice"]
+
+
 def test_a_strict_page_runs_all_of_it(visit: Visit) -> None:
     """Under `default-src 'self'` alone the question comes, is answered, and tags were told before they could run."""
     visitor = visit()

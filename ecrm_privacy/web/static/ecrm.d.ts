@@ -39,6 +39,8 @@ interface EcrmPermission {
   recipient?: string;
   until?: string;
   capture_url?: string;
+  /** A yes that this browser gave before its account ever answered. */
+  here_only?: boolean;
 }
 
 /** What IAB GPP tells of this visitor; only where one of its sections applies. */

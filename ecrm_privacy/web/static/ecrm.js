@@ -186,6 +186,7 @@ const stay = (event) => event.preventDefault();
 async function submit(body) {
   const headers = { "Idempotency-Key": crypto.randomUUID() };
   for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
+    body.notice ||= version || (await words().catch(() => {}))?.notice.version;
     const reply = await post("/v1/answers", body, headers).catch(() => {});
     const taken = reply?.ok && (await reply.json().catch(() => {}));
     if (taken) return settle(taken);
