@@ -41,6 +41,8 @@ interface EcrmPermission {
   capture_url?: string;
   /** A yes that this browser gave before its account ever answered. */
   here_only?: boolean;
+  /** A yes that a parent gave. */
+  by_parent?: boolean;
 }
 
 /** What IAB GPP tells of this visitor; only where one of its sections applies. */
