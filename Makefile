@@ -73,13 +73,15 @@ residue: setup ## what the files of a stopped service still hold of those who we
 
 # Of others, from their own packages, into build/, which nobody commits.
 PEERS := vanilla-cookieconsent@3.1.0 klaro@0.7.22 tarteaucitronjs@1.34.0
+C15T := @c15t/backend@2.2.1 @hono/node-server@2.1.8 kysely@0.28.18 pg@8.23.1
 
-peers: ## the banners of others, for `ecrm bench script` (needs npm)
+peers: ## the banners of others and a backend, for `ecrm bench script` and `ecrm bench c15t` (needs npm)
 	@mkdir -p build/peers
 	@cd build/peers && for package in $(PEERS); do \
 		name=$${package%@*}; archive=$$(npm pack --silent "$$package") || exit 1; \
 		rm -rf "$$name" && mkdir "$$name" && tar -xzf "$$archive" -C "$$name" --strip-components 1 && rm "$$archive" || exit 1; \
 	done
+	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix build/peers/c15t $(C15T)
 
 types: ## compile a page against the types of the script (needs npm)
 	@npm install --silent --no-save --no-package-lock --prefix build/types typescript@5

@@ -4,7 +4,7 @@ The pages come from a `Stage` inside this process; the browser's every request i
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,7 @@ def look(stage: Stage, browser: "Browser", progress: Progress = lambda done, tot
     total, done = len(scenes) * len(WIDTHS) * len(THEMES) * len(FORMS), 0
     shots = []
     for scripts in (True, False):
-        clicks = {scene: _clicks(stage, browser, scene, scripts=scripts) for scene in scenes}
+        clicks = _clicks(stage, browser, scenes, scripts=scripts)
         for theme in THEMES:
             for width, height in WIDTHS.items():
                 with opened(stage, browser, width, height, theme, scripts=scripts) as page:
@@ -166,15 +166,21 @@ def measure(page: "Page", *, scripts: bool, shift: float | None = None) -> Measu
     return msgspec.convert(made, Measures)
 
 
-def _clicks(stage: Stage, browser: "Browser", scene: Scene, *, scripts: bool) -> dict[str, int]:
-    """How often each choice is pressed until its answer is given (0: never); neither width nor scheme changes that."""
-    counted = {}
+def _clicks(
+    stage: Stage, browser: "Browser", scenes: Sequence[Scene], *, scripts: bool
+) -> Mapping[Scene, dict[str, int]]:
+    """How often each choice is pressed until its answer is given (0: never); neither width nor scheme changes that.
+
+    One page does for all of them: whoever opens it again has said nothing.
+    """
+    counted: dict[Scene, dict[str, int]] = {scene: {} for scene in scenes}
     width = min(WIDTHS)
-    for action in CHOICES:
-        with opened(stage, browser, width, WIDTHS[width], "light", scripts=scripts) as page:
-            page.goto(address(scene, "script" if scripts else "form"))
-            banner(page)
-            counted[action] = presses(page, action)
+    with opened(stage, browser, width, WIDTHS[width], "light", scripts=scripts) as page:
+        for scene in scenes:
+            for action in CHOICES:
+                page.goto(address(scene, "script" if scripts else "form"))
+                banner(page)
+                counted[scene][action] = presses(page, action)
     return counted
 
 

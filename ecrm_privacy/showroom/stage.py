@@ -20,11 +20,13 @@ from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, Notices
 from ecrm_privacy.policy.theme import stylesheet
+from ecrm_privacy.rights.desk import ANSWER_WITHIN
 from ecrm_privacy.vocabulary import Answer, ConsentStatus
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.answers import Asked, NoticeReply, PermissionsReply
 from ecrm_privacy.web.pages import STATIC, Pages
 from ecrm_privacy.web.texts import labels, texts
+from ecrm_privacy.words import writing
 
 FOLDER = Path(__file__).parent
 HTML, JSON = "text/html; charset=utf-8", "application/json"
@@ -187,6 +189,11 @@ class Stage:
             signed_in=None,
             idempotency_key=secrets.token_urlsafe(24),
             answer_due=True,
+            address="/preferences",
+            embedded=False,
+            view="",
+            due_text=writing.day(datetime.now(UTC).date() + ANSWER_WITHIN, scene.locale),
+            contact=self.bundle.sites[scene.site].controller.contact,
         )
         query = f"site={scene.site}&amp;theme={scene.theme}"
         text = text.replace('.css">', f'.css?{query}">')

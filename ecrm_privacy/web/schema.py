@@ -280,6 +280,8 @@ def _problems(call: Call) -> tuple[str, ...]:
     names = {*call.problems, "unavailable"}
     if call.requests:
         names |= {"malformed", "body-too-large"}
+    if call.subject:  # a call without its header is not what it takes
+        names |= {"malformed"}
     if JSON in call.requests:
         names |= {"unknown-field"}
     if call.key:

@@ -112,7 +112,7 @@ async def _prepare(made: Ground) -> None:
 @contextmanager
 def service(made: Ground, database: str, *plugins: str, gate_process: bool = False) -> Iterator[int]:
     """Run the service as `ecrm run` does, with one worker, on `database`; yields its port."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **os.environ,
         "ECRM_DATABASE_URL": f"postgresql:///{database}?host={quote(made.address.host)}&port={made.address.port}",
@@ -127,21 +127,23 @@ def service(made: Ground, database: str, *plugins: str, gate_process: bool = Fal
     with told.open("wb") as log:
         process = subprocess.Popen(command, env=environment, cwd=root, stdout=subprocess.DEVNULL, stderr=log)
         try:
-            _wait(process, port, told)
+            wait_for(process, port, told)
             yield port
         finally:
             process.terminate()
             process.wait(START_S)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on which nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+def wait_for(process: subprocess.Popen[bytes], port: int, log: Path, path: str = "/health/live") -> None:
+    """Wait until a service answers at `path`; raises RuntimeError with the end of its log when it does not."""
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
     until = time.monotonic() + START_S
     while time.monotonic() < until and process.poll() is None:
         try:

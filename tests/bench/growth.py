@@ -27,7 +27,7 @@ async def run(ground: Ground, scale: Scale) -> list[Table]:
     sizes = {"bench_short": 0, "bench_long": scale.long}
     for name, size in sizes.items():
         await ground.make(name)
-        await _fill(ground, name, size)
+        await fill(ground, name, size)
     body = msgspec.json.encode(yes_to_everything(load(shipped.policies())))
     with service(ground, "bench_short") as short, service(ground, "bench_long") as long:
         sides: dict[str, Callable[[], Awaitable[float]]] = {}
@@ -51,7 +51,8 @@ def _asked(port: int, requests: Iterator[bytes], expected: Expected, scale: Scal
     return measured
 
 
-async def _fill(ground: Ground, database: str, size: int) -> None:
+async def fill(ground: Ground, database: str, size: int) -> None:
+    """Append `size` entries with random bytes for bodies, and status rows for six purposes each."""
     async with ground.house(database) as house:
         changes = changes_of(house)[:6]
         for done in range(0, size, AT_ONCE):

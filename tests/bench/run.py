@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import uvloop
 
-from tests.bench import answers, crowd, gate, growth, log, proofs, rewrap, script, seal, served
+from tests.bench import answers, c15t, crowd, gate, growth, log, proofs, rewrap, script, seal, served
 from tests.bench.ground import Ground, ground
 from tests.bench.measure import FULL, Scale, Table, machine, show
 
@@ -20,7 +20,11 @@ BENCHMARKS: dict[str, Callable[[Ground, Scale], Awaitable[Sequence[Table]]]] = {
     "rewrap": rewrap.run,
     "script": script.run,
 }
-LONG: dict[str, Callable[[Ground, Scale], Awaitable[Sequence[Table]]]] = {"growth": growth.run, "crowd": crowd.run}
+LONG: dict[str, Callable[[Ground, Scale], Awaitable[Sequence[Table]]]] = {
+    "growth": growth.run,
+    "crowd": crowd.run,
+    "c15t": c15t.run,
+}
 """Those that take longer than anybody waits for; they run when they are named (`make growth`, `make crowd`)."""
 
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 
@@ -21,6 +22,7 @@ CANARY = "ada.lovelace@example.com"
 KEY, WEAK = "a-key-that-may-everything", "a-key-that-may-nothing"
 SCOPES = ("consent:read", "consent:write", "subjects:write", "slots:read", "events:write", "catalogue:write")
 AS, FORM = {"Authorization": f"Bearer {KEY}", "Ecrm-Subject": "C-1"}, "application/x-www-form-urlencoded"
+BY_THE_CLOCK = {"ecrm.published", "ecrm.tile", "ecrm.upkeep", "ecrm.notice_count"}
 YES, NO = {"purpose": "remember", "answer": "given"}, {"purpose": "remember", "answer": "refused"}
 PUSH = {"purpose": "offers", "channel": "web_push", "answer": "given", "address": f'{{"endpoint":"{CANARY}"}}'}
 EVENT = {"event_id": "0123456789", "type": "view", "item_id": "cup"}
@@ -167,6 +169,11 @@ BAD: dict[str, tuple[str, dict[str, Any], dict[str, str], int, str]] = {
 }  # fmt: skip
 
 
+async def stored(admin: asyncpg.Connection) -> dict[str, list[str]]:
+    """Every row but those that a clock moves: the public log, whose turn upkeep is, what pages were served."""
+    return {table: rows for table, rows in (await everything(admin)).items() if table not in BY_THE_CLOCK}
+
+
 def headers(given: dict[str, str]) -> dict[str, str]:
     return {**idempotent(), **given}
 
@@ -182,10 +189,10 @@ async def test_what_has_no_place_is_refused_and_leaves_nothing(name: str, opened
     call, body, given, status, kind = BAD[name]
     browser = opened.browser()
     async with opened.as_admin() as admin:
-        before = await everything(admin)
+        before = await stored(admin)
         with logged() as log:
             reply = await send(browser.http, call, body, given)
-        assert await everything(admin) == before
+        assert await stored(admin) == before
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json"), reply.text
     assert reply.json()["type"] == f"/problems/{kind}", reply.text
     assert "set-cookie" not in reply.headers
@@ -200,13 +207,13 @@ async def test_a_token_opens_one_session_and_no_second(opened: Opened) -> None:
     first = await opened.browser().http.post("/v1/session", json={"token": text})
     assert first.status_code == 201
     async with opened.as_admin() as admin:
-        before = await everything(admin)
+        before = await stored(admin)
         for _ in range(3):
             thief = opened.browser()
             again = await thief.http.post("/v1/session", json={"token": text})
             assert (again.status_code, again.json()["type"]) == (401, "/problems/token-refused")
             assert thief.cookies == {}
-        assert await everything(admin) == before
+        assert await stored(admin) == before
 
 
 async def test_a_no_is_taken_with_a_notice_of_another_site(opened: Opened) -> None:
