@@ -151,7 +151,7 @@ def test_references_lead_somewhere() -> None:
 
 
 def test_the_description_can_be_read_as_a_page() -> None:
-    """`/schema` is a page of our own: each call with its examples, no script but the layout's, nothing from elsewhere."""
+    """`/schema` is a page of our own: each call with its examples, no script of its own, nothing from elsewhere."""
     page = Client(_app()).get("/schema")
     assert page.headers["content-type"].startswith("text/html")
     assert page.text.count("<script") == page.text.count('<script type="module" src="/static/again.js">')
