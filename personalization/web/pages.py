@@ -67,7 +67,6 @@ async def view(
         t=texts(locale),
         w=words,
         locale=locale,
-        because_text=texts(locale).get(f"because_{permission.because}", ""),
         purpose={"name": permission.purpose, "title": called.get(permission.purpose, permission.purpose)},
         allowed=permission.allowed,
         topics=browse.topics(await engine.sections(), mirror, locale),

@@ -13,7 +13,7 @@ from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.verbs import importers
 from tests.conftest import CHECKOUT
-from tests.houses import NOTICE, Browser, Opened
+from tests.houses import NOTICE, Browser, Opened, until_heard
 
 WHERE = Where("demo", "en", "eu")
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
@@ -28,19 +28,22 @@ ASIDE = ("offers", "advertise", "share", "measure", "model.contribute")
 """Purposes that no slot asks for."""
 
 JSON, HTML = {"Accept": "application/json"}, {"Accept": "text/html"}
-OPENS = {"for-you": ("purchases", "browsing"), "greeting": ("contact",), "history": ("purchases",), "popular": ()}
+OPENS = {
+    "for-you": ("purchases", "browsing", "wishes"), "greeting": ("contact",), "history": ("purchases",), "popular": (),
+}  # fmt: skip
 """What each slot may be made of, at most."""
 ITEMS = [msgspec.json.decode(line) for line in (CHECKOUT / "examples/shop/items.ndjson").read_bytes().splitlines()]
 
 
 class Life(msgspec.Struct, frozen=True):
-    """All that is known of somebody: fields, acts as (item, type, minutes ago), and answers to other purposes."""
+    """What is known of somebody: fields, acts as (item, type, minutes ago), answers to other purposes, and wishes."""
 
     contact: Mapping[str, str]
     demographics: Mapping[str, str]
     purchases: Sequence[tuple[str, str, int]]
     browsing: Sequence[tuple[str, str, int]]
     aside: Mapping[str, str]
+    wishes: Mapping[str, Any] = {}
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -57,6 +60,7 @@ PAGES = (
     Page("/v1/slots?names=for-you,greeting,popular", JSON, ("for-you", "greeting", "popular")),
     Page("/v1/slots?names=history,popular,for-you,greeting", JSON, tuple(OPENS)),
     Page("/pages/yours", HTML, tuple(OPENS), framed=True),
+    Page("/view", HTML, ("for-you",)),
 )
 
 
@@ -88,12 +92,17 @@ async def live(
         profile = msgspec.convert({"customer_number": number, "fields": fields}, Profile)
         (outcome,) = await opened.house.profiles.put([profile], site_signals(opened.house), WHERE)
         assert isinstance(outcome, int)
+    if life.wishes:
+        wished = await until_heard(lambda: browser.http.patch("/v1/view", json=life.wishes))
+        assert wished.status_code == (200 if first["personalize"] == GIVEN else wished.status_code), wished.text
+        assert wished.status_code in {200, 404, 409}
     acts = [
         {"event_id": str(uuid.uuid4()), "type": kind, "item_id": item, "at": (NOW - timedelta(minutes=ago)).isoformat()}
         for item, kind, ago in (*life.purchases, *life.browsing)
     ]
     if acts:
-        assert (await browser.http.post("/v1/events", json={"events": acts})).status_code == 202
+        heard = await until_heard(lambda: browser.http.post("/v1/events", json={"events": acts}))
+        assert heard.status_code == 202, heard.text
     if yes_before:
         assert (await browser.answer(last)).status_code == 201
     return browser

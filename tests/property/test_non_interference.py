@@ -36,7 +36,7 @@ from tests.property.lives import (
 
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 """Each example takes its time; a failing one is small enough to be read."""
-PARTS = ("contact", "demographics", "purchases", "browsing", "aside")
+PARTS = ("contact", "demographics", "purchases", "browsing", "aside", "wishes")
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -76,6 +76,13 @@ LIVES = st.builds(
     purchases=_acts(st.just("purchase")),
     browsing=_acts(LOOKS),
     aside=st.fixed_dictionaries({purpose: st.sampled_from([GIVEN, REFUSED]) for purpose in ASIDE}),
+    wishes=st.fixed_dictionaries(
+        {},
+        optional={
+            "hide": st.lists(st.sampled_from([item["item_id"] for item in ITEMS]), min_size=1, max_size=3),
+            "weight": st.dictionaries(st.sampled_from(["tea", "paper", "garden"]), st.sampled_from([-2, 1, 2])),
+        },
+    ),
 )
 
 
