@@ -180,12 +180,13 @@ def _notes(found: Mapping[str, Sequence[Visit]]) -> list[str]:
 
 
 async def _visit(browser: Browser, shelf: Shelf, url: str, settled_s: float) -> Visit:
-    """Visit a page with a fresh browser. Nothing is evaluated in it before the counters were read."""
+    """Visit with a fresh browser, once its window is up; nothing is evaluated before the counters were read."""
     shelf.sent.clear()
     context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
     page = await context.new_page()
     try:
         devtools = await context.new_cdp_session(page)
+        await asyncio.sleep(settled_s / 2)
         await devtools.send("Performance.enable")
         await devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         await page.goto(url)
