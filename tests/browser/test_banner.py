@@ -58,6 +58,7 @@ def test_nothing_is_ticked(visit: Visit) -> None:
     visitor.page.goto("/")
     visitor.banner.locator("[data-ecrm-action=choose]").click()
     switches = visitor.banner.get_by_role("switch")
+    switches.first.wait_for()
     assert switches.count() > 5
     assert not any(switch.is_checked() for switch in switches.all())
 

@@ -5,13 +5,13 @@ from playwright.sync_api import FrameLocator, Page, Route, expect
 
 from tests.browser.test_banner import LAYOUT_SHIFT
 from tests.browser.test_pages import AXE, RULES
-from tests.browser.visitor import PHONE, TAGS, Visit, Visitor, at_a_shop
+from tests.browser.visitor import PHONE, TAGS, Visit, Visitor, at_a_shop, until
 
 FRAME = (
     '<h1>A film</h1><p>Before</p><iframe id="film" title="A film about kettles" width="640" height="360" {more}'
     ' data-ecrm-purpose="{purpose}" data-ecrm-src="/frame"></iframe><p id="after">After</p>'
 )
-SETTLED = "() => document.querySelector('iframe').contentDocument?.body.dataset.state"
+SETTLED = "document.querySelector('iframe').contentDocument?.body.dataset.state"
 
 
 def shop(visitor: Visitor, purpose: str = "advertise", more: str = "", head: str = TAGS) -> FrameLocator:
@@ -19,7 +19,7 @@ def shop(visitor: Visitor, purpose: str = "advertise", more: str = "", head: str
     page = visitor.page
     page.route("**/frame", lambda route: route.fulfill(body="<p>the film</p>", content_type="text/html"))
     at_a_shop(page, FRAME.format(purpose=purpose, more=more), head)
-    page.wait_for_function(SETTLED)
+    until(page, SETTLED)
     return page.frame_locator("#film")
 
 
@@ -84,7 +84,7 @@ def test_nothing_moves_when_it_comes_and_goes(visit: Visit, viewport: dict[str, 
         at_a_shop(page, FRAME.format(purpose="advertise", more=more))
     before = page.locator("#after").bounding_box()
     held[0].continue_()
-    page.wait_for_function(SETTLED)
+    until(page, SETTLED)
     assert page.locator("#after").bounding_box() == before
     page.frame_locator("#film").get_by_role("button", name="Yes to this").click()
     expect(page.frame_locator("#film").get_by_text("the film")).to_be_visible()

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.visitor import Visit, Visitor, at_a_shop
+from tests.browser.visitor import Visit, Visitor, at_a_shop, until
 
 CLEAR = """async () => {
   localStorage.clear();
@@ -50,7 +50,7 @@ def test_a_cleared_cookie_asks_again_and_is_never_a_yes(visit: Visit) -> None:
     visitor = visit()
     visitor.page.goto("/")
     visitor.press("accept_all")
-    assert allowed(visitor)
+    until(visitor.page, "ecrm.allowed('personalize')")
     visitor.context.clear_cookies()
     visitor.page.goto("/")
     visitor.banner.locator("section").wait_for()
@@ -64,7 +64,7 @@ def test_a_forged_choice_opens_nothing(visit: Visit) -> None:
     url = visitor.page.url
     visitor.context.add_cookies([{"name": "ecrm_choice", "value": "1.shop@1.5555", "url": url}])
     visitor.page.goto("/")
-    visitor.page.wait_for_function("ecrm.permissions.length")
+    until(visitor.page, "ecrm.permissions.length")
     assert allowed(visitor) == set()
 
 
@@ -114,14 +114,14 @@ def test_a_no_holds_at_once_and_until_it_is_heard(visit: Visit) -> None:
       document.addEventListener("ecrm:pending", () => (window.told += 1));
       window.answered = ecrm.answer([{purpose: "personalize", answer: "withdrawn"}]);
     }""")
-    page.wait_for_function("window.told")
+    until(page, "window.told")
     assert not page.evaluate("ecrm.allowed('personalize')")
     assert visitor.page.evaluate("!dispatchEvent(new Event('beforeunload', {cancelable: true}))")
     visitor.context.set_offline(False)
     page.evaluate("window.answered")
     assert page.evaluate("dispatchEvent(new Event('beforeunload', {cancelable: true}))")
     visitor.page.goto("/")
-    page.wait_for_function("ecrm.permissions.length")
+    until(page, "ecrm.permissions.length")
     assert not page.evaluate("ecrm.allowed('personalize')")
     assert page.evaluate("ecrm.allowed('remember')")
 

@@ -49,7 +49,7 @@ def test_the_next_customer_meets_nobody(visit: Visit, demo: Demo, scripts: bool,
     expect(page.locator("#known")).to_contain_text(second["email"])
     reply = visitor.context.request.get(copy)
     assert reply.status == 404 and first["email"] not in reply.text()
-    page.go_back()
+    page.go_back(wait_until="commit")  # a page that is kept whole is not loaded again
     _shows_nobody(page, first)
 
 

@@ -11,7 +11,7 @@ from ecrm_privacy.consent.standing import PermissionRow
 from ecrm_privacy.policy.load import load
 from ecrm_privacy.vocabulary import Purpose
 from ecrm_privacy.web import gpp, signals
-from tests.browser.visitor import Visit, at_a_shop
+from tests.browser.visitor import Visit, at_a_shop, until
 
 BUNDLE = load(shipped.policies())
 SCRIPT = '<script src="/signals.js"></script>'
@@ -90,7 +90,7 @@ def test_listeners_hear_of_a_change(page: Page) -> None:
 
 def test_a_frame_asks_by_message(page: Page) -> None:
     """Frames find the locator and are answered by message, in the form in which they asked."""
-    page.wait_for_function("window.frames.__gppLocator")
+    until(page, "window.frames.__gppLocator")
     call = {"__gppCall": {"command": "getField", "parameter": "usca.SaleOptOut", "callId": "7", "version": "1.1"}}
     for form in ("(call) => call", "(call) => JSON.stringify(call)"):
         reply = page.evaluate(

@@ -1,5 +1,6 @@
 """Somebody with a browser in front of the demo, with scripts or without."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 from playwright.sync_api import BrowserContext, Locator, Page
 
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+UNTIL_S = 10.0
 CHOICES = ("accept_all", "refuse_all", "choose")
 
 
@@ -67,6 +69,14 @@ class Visitor(NamedTuple):
     def slot(self, name: str = "for-you") -> Locator:
         """Return a slot's section."""
         return self.page.locator(f'ecrm-slot[name="{name}"] [data-slot="{name}"]')
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression is true in the page, asked from here: one that polls itself in there is an eval."""
+    deadline = time.monotonic() + UNTIL_S
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(20)
 
 
 STRICT = {"Content-Security-Policy": "default-src 'self'"}

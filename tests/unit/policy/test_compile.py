@@ -16,11 +16,12 @@ def need(name: str) -> set[tuple[str, str, str, str]]:
 
 
 def test_a_need_opens_a_category_only_with_the_purpose_it_is_kept_under() -> None:
-    """`for-you` asks for personalizing, and browsing needs remembering too."""
+    """`for-you` asks for personalizing, and browsing needs remembering too; wishes are kept for personalizing."""
     assert need("slot:for-you") == {
         ("", "personalize", "", ""),
         ("purchases", "order", "", ""),
         ("browsing", "remember", "", ""),
+        ("preferences", "personalize", "", ""),
     }
     assert need("event:purchase") == {("", "order", "", ""), ("purchases", "order", "", "")}
 

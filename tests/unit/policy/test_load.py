@@ -71,8 +71,8 @@ def test_an_unknown_region_has_the_default_law() -> None:
         ("purposes/offers/bit", 0, "purposes/order.toml: bit: 0 belongs to purposes/offers.toml"),
         (
             "purposes/personalize/categories",
-            ["contact", "purchases", "browsing", "purchase"],
-            "purposes/personalize.toml: categories[3]: no category 'purchase'",
+            ["contact", "purchases", "browsing", "preferences", "purchase"],
+            "purposes/personalize.toml: categories[4]: no category 'purchase'",
         ),
         ("purposes/offers/own_yes", ["fax"], "own_yes[0]: 'fax' is neither a channel nor a recipient of this purpose"),
         ("purposes/offers/recipients", ["emial"], "purposes/offers.toml: recipients[0]: no recipient 'emial'"),
