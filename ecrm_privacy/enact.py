@@ -64,11 +64,13 @@ class Rendered(NamedTuple):
 async def activate(acquire: Acquire, append: Append, bundle: Bundle, rendered: Rendered | None = None) -> int:
     """Make `bundle` the policy and return the leaf index of the act; `rendered` is kept, and named by the act.
 
-    Its rows are written ahead, because they mean nothing before; one entry and one pointer switch every worker at once.
+    Its rows are written ahead, because they mean nothing before, and once, together with its documents; one entry and
+    one pointer switch every worker at once.
     """
     async with acquire() as conn, conn.transaction():
-        for effect in policy_store.write_rows(bundle, compile_policy(bundle)):
-            await effect.run(conn)
+        if await policy_store.documents_of(bundle.hash).first(conn) is None:
+            for effect in policy_store.write_rows(bundle, compile_policy(bundle)):
+                await effect.run(conn)
         if rendered:
             await policy_store.keep_rendered(rendered.report, bundle.hash, rendered.text, rendered.page).run(conn)
     now = datetime.now(UTC).replace(microsecond=0)
