@@ -39,9 +39,9 @@ ifneq ($(RESET),)
 endif
 	@exec $(BIN)/ecrm demo --port $(PORT) $(if $(DATA),--data-dir "$(DATA)")
 
-# Two at once, whole files each, in the order of the files: those of the browser are the last (tests/conftest.py).
+# Three at once, because each waits a third of its time; whole files, in their order, those of the browser last (tests/conftest.py).
 test: setup ## everything that is tested: make test [ARGS="-k gate"]
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## format, lint, strict types, who may import whom, tidiness
 	@$(BIN)/ruff format --check --quiet .
