@@ -22,6 +22,7 @@ button:disabled { opacity: .6; }
 p:empty { display: none; }`;
 const TOKENS = ["sans", "serif", "ink", "sunken", "surface", "muted", "edge", "accent", "radius"];
 
+const isolated = (name) => `\u2068${name}\u2069`; // a name keeps its direction among others
 const met = new WeakSet();
 let page; // what ecrm.js lends: words(), find(), open(), answer()
 let notice;
@@ -56,7 +57,7 @@ function write(frame, again) {
   };
   const { host } = new URL(frame.dataset.ecrmSrc, location);
   const say = (name) => notice.labels[name].replace("{host}", host).replace("{purpose}", () => purpose.name);
-  const line = (name, list) => h("small", say(name) + ": " + list.join(", "));
+  const line = (name, list) => h("small", say(name) + ": " + list.map(isolated).join(say("comma") + " "));
   const names = (list) => list.map((each) => each.name);
   const status = h("p");
   status.setAttribute("role", "status");
