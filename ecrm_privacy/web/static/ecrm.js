@@ -1,3 +1,5 @@
+//# allFunctionsCalledOnLoad
+// (a hint to Chromium: it is compiled while it comes in, beside the page's own work)
 // The question, slots and events of a page. Served as written: no build step, no dependency, no storage.
 // Until the service has acknowledged an answer, it is a no. Parts come when they are needed: ecrm-choices, ecrm-frames.
 
