@@ -43,8 +43,8 @@ PASSWORDS = {
     "ecrm_guest": "password-of-the-guest",
 }
 TEMPLATE = "ecrm_template"
-MEMORY, ROOM_BYTES = Path("/dev/shm"), 8 * 2**30
-"""Where Linux keeps files in memory, and how much must be free there before a run puts its server into it."""
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 * 2**30
+"""Where Linux keeps files in memory, and how much must be free there before a run puts its server there (0.25 used)."""
 
 
 class Database(NamedTuple):
