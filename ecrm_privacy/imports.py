@@ -133,7 +133,7 @@ def _utf8(name: str, lines: Iterable[str]) -> Iterator[str]:
 def _json(line: bytes) -> Mapping[str, Any]:
     try:
         found = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {"": "not JSON"}
     return found if isinstance(found, dict) else {"": "not an object"}
 

@@ -158,10 +158,11 @@ def _rules(names: Names, kept: Mapping[str, Last]) -> dict[Rule, Last]:
     found: dict[Rule, Last] = {}
     for rule, called in under(names):
         said = [kept[name] for name in called if name in kept]
+        needed = [name for name in called if name in kept or name not in names.own]
         no = [last for last in said if not last.yes]
         if no:
             found[rule] = max(no, key=_age)
-        elif said and len(said) == len(called):
+        elif said and len(said) == len(needed):
             found[rule] = min(said, key=_age)
     for name, last in kept.items():
         for rule in () if last.yes else names.closed[name]:

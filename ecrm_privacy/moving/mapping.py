@@ -62,9 +62,13 @@ class AnswerMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
 
 
 class Names(msgspec.Struct, frozen=True):
-    """A mapping file, checked against the policy: each of their names, and each of their policies."""
+    """A mapping file, checked against the policy: each of their names, and each of their policies.
+
+    `own` are names of ours that stand in no line of the file: beside one of theirs, nobody has to have said them.
+    """
 
     asked: Mapping[str, tuple[Rule, Asked]]
+    own: frozenset[str]
     closed: Mapping[str, tuple[Rule, ...]]
     notices: Mapping[str, NoticeVersion]
 
@@ -108,6 +112,7 @@ def names_of(mapping: AnswerMapping, bundle: Bundle, file: str) -> Names:
     notices |= mapping.notices
     return Names(
         {name: (rules[said.rule], said) for name, said in asked.items()},
+        frozenset(asked.keys() - mapping.answers.keys()),
         {name: tuple(rules[closed] for closed in said.closes) for name, said in asked.items()},
         notices,
     )

@@ -238,6 +238,8 @@ def _camel(row: Row) -> Row:
 
 def _table(mapping: AnswerMapping, row: Row) -> Act:
     name, word = _cell(row, "purpose"), _cell(row, "answer").lower()
+    if _cell(row, "recipient") and _cell(row, "channel"):
+        raise ValueError("channel, recipient: an answer is about one of them")  # to both it is less than to either
     if recipient := _cell(row, "recipient"):
         name = f"{name}//{recipient}"
     elif channel := _cell(row, "channel"):
@@ -275,7 +277,7 @@ def _decoded(cell: Any) -> Any:
         return cell
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise ValueError("not JSON") from None
 
 

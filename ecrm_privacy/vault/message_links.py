@@ -24,6 +24,7 @@ from ecrm_privacy.vocabulary import Channel, Purpose, SubjectId
 
 _HEADER = bytes((1, aead.AES_256_GCM))
 _ID_BYTES = _TAG_BYTES = 16
+PURPOSE_BYTES_MOST = 255
 _SEALED_BYTES = len(_HEADER) + aead.NONCE_BYTES + 16 + aead.TAG_BYTES
 
 
@@ -72,7 +73,7 @@ class MessageLinks:
         if len(parts) != 3:
             raise LinkUnknown
         purpose, channel = Purpose(parts[0]), Channel(parts[1])
-        if len(purpose) > 255:
+        if len(purpose.encode()) > PURPOSE_BYTES_MOST:
             raise LinkUnknown
         try:
             name = aead.open_sealed(

@@ -31,12 +31,14 @@ class SignInTokens:
                 token, key, algorithms=[document.algorithm], audience=document.audience, issuer=document.issuer,
                 leeway=LEEWAY_S, options={"require": CLAIMS, "strict_aud": True},
             )  # fmt: skip
-        except jwt.PyJWTError:
+            expires = datetime.fromtimestamp(claims["exp"], UTC)
+        except (jwt.PyJWTError, TypeError, ValueError, OverflowError, OSError):  # milliseconds are a year far away
             raise TokenRefused from None
-        expires = datetime.fromtimestamp(claims["exp"], UTC)
         if expires - datetime.now(UTC) > LIFETIME_MAX + timedelta(seconds=LEEWAY_S):
             raise TokenRefused
         number, token_id = claims["sub"], claims["jti"]
-        if not (isinstance(number, str) and 0 < len(number) <= 128 and isinstance(token_id, str) and token_id):
+        if not all(isinstance(each, str) and each and each.isprintable() for each in (number, token_id)):
+            raise TokenRefused  # half a character, which JSON can hold, is not printable either
+        if len(number) > 128:
             raise TokenRefused
         return SignInToken(number, f"{site} {token_id}", expires + timedelta(seconds=LEEWAY_S))

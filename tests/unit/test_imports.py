@@ -61,6 +61,13 @@ def test_a_line_that_is_not_utf8_is_a_bad_line_where_lines_stand_alone(tmp_path:
     assert (len(good), [line.number for line in report.bad]) == (2, [2])
 
 
+def test_a_line_that_is_nested_without_end_is_a_bad_line(tmp_path: Path) -> None:
+    """It cannot be read, and keeps nobody from reading the others."""
+    lines = b'{"name": "a", "text": "b"}\n' + b"[" * 100_000 + b'\n{"name": "c", "text": "d"}\n'
+    good, report = read(_file(tmp_path, lines, "x.ndjson"), ANYTHING, None)
+    assert (len(good), [line.number for line in report.bad]) == (2, [2])
+
+
 def test_a_row_is_named_by_the_line_on_which_it_ends(tmp_path: Path) -> None:
     """A row with a line end inside quotes does not shift the numbers of those after it."""
     rows = b'name,text\na,"one\ntwo"\nb,c,too,many\n'

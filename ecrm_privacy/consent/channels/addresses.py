@@ -86,7 +86,7 @@ def subscription(text: str) -> str:
     try:
         parsed = msgspec.json.decode(text, type=Subscription)
         lengths = [len(_decoded(parsed.keys.p256dh)), len(_decoded(parsed.keys.auth))]
-    except (msgspec.DecodeError, Base64Error, ValueError):
+    except (msgspec.DecodeError, Base64Error, ValueError, RecursionError):
         raise Malformed("`address` is not a subscription as a browser gives it (PushSubscription.toJSON())") from None
     if lengths != [65, 16] or not _ENDPOINT.fullmatch(parsed.endpoint):
         raise Malformed("`address` is not a subscription as a browser gives it (PushSubscription.toJSON())")

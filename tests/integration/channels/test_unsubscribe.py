@@ -82,7 +82,8 @@ async def test_whoever_is_erased_is_told_the_same(opened: Opened, mailbox: Mailb
 
 async def test_a_forged_link_is_a_problem(opened: Opened) -> None:
     """It is told apart by its form alone, and other writes still need their origin."""
-    for path in ("/unsubscribe/offers~email~AAAA", "/unsubscribe/nobody@example.com", "/unsubscribe/a~b~c~d"):
+    forged = ("offers~email~AAAA", "nobody@example.com", "a~b~c~d", f"{'%C3%A9' * 200}~email~{'A' * 62}")
+    for path in (f"/unsubscribe/{each}" for each in forged):
         for reply in (await mail_program(opened).get(path), await mail_program(opened).post(path)):
             assert (reply.status_code, reply.json()["type"]) == (404, "/problems/link-unknown")
     for path in ("/preferences", "/v1/answers", "/confirm/x", "/unsubscribe"):

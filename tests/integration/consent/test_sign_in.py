@@ -238,6 +238,8 @@ SOON = {"exp": int(time.time()) + 300}
     [
         {"exp": int(time.time()) - 120},
         {"exp": int(time.time()) + 86_400},
+        {"exp": (int(time.time()) + 300) * 1000},
+        {"exp": str(int(time.time()) + 300)},
         {"exp": None},
         {"jti": None},
         {"jti": ""},
@@ -247,6 +249,8 @@ SOON = {"exp": int(time.time()) + 300}
         {"sub": None},
         {"sub": ""},
         {"sub": "x" * 200},
+        {"sub": "\ud800"},
+        {"jti": "\ud800"},
         {"secret": b"another key, of 32 bytes or more"},
     ],
 )

@@ -259,12 +259,37 @@ def test_a_table_in_our_own_words(tmp_path: Path) -> None:
         ["C-1", "offers", "email", "", "yes", "2025-02-01", "shop@1", "letter"],
         ["C-1", "share", "", "tea-guild", "yes", "2025-02-01", "shop@1", ""],
         ["C-1", "share", "", "tea-guild", "no", "2025-02-01", "shop@1", ""],
+        ["C-2", "share", "email", "tea-guild", "yes", "2025-02-01", "shop@1", ""],
     ]
-    lines, _ = taken(tmp_path, 'from = "table"', [dict(zip(columns, row, strict=True)) for row in rows], "x.csv")
+    lines, report = taken(tmp_path, 'from = "table"', [dict(zip(columns, row, strict=True)) for row in rows], "x.csv")
     assert [said(line) for line in lines] == [
         {"offers": "given"}, {"offers/email": "given"}, {"share/tea-guild": "withdrawn"}
     ]  # fmt: skip
     assert [line.evidence for line in lines] == ["table: form 7", "table: letter", "table"]
+    assert [line.number for line in report.bad] == [7], "about both it is less than about either"
+
+
+def test_a_table_may_have_names_of_its_own(tmp_path: Path) -> None:
+    """Beside ours, of which nobody has to have said any; where two of theirs are one of ours, both must say yes."""
+    mapping = 'from = "table"\n[answers]\ntracking = "measure"\nletters = "offers"\ncalls = "offers"'
+    said_by = {
+        "C-1": {"tracking": "yes", "letters": "yes"},
+        "C-2": {"measure": "yes", "tracking": "no"},
+        "C-3": {"letters": "yes", "calls": "yes", "personalize": "yes"},
+    }
+    rows = [
+        {"customer_number": number, "purpose": name, "answer": word, "at": "2025-02-01", "notice": "shop@1"}
+        for number, answers in said_by.items()
+        for name, word in answers.items()
+    ]
+    found: dict[str, dict[str, str]] = {}
+    for line in taken(tmp_path, mapping, rows)[0]:
+        found.setdefault(line.customer_number, {}).update(said(line))
+    assert found == {
+        "C-1": {"measure": "given"},
+        "C-2": {"measure": "withdrawn"},
+        "C-3": {"offers": "given", "personalize": "given"},
+    }
 
 
 def test_what_is_not_mapped_is_named(tmp_path: Path) -> None:
