@@ -114,8 +114,8 @@ def changes(
 ) -> tuple[Change, ...]:
     """Return what `said` changes for the subject `view` (None: nobody yet); the last answer to a rule counts.
 
-    `regime` is the law for somebody who has none yet. A child's own yes takes the place of no yes of a parent: that one
-    counts, and the child's would not.
+    `regime` is the law for somebody who has none yet. A child's own yes takes the place of no yes of a parent, one that
+    waits for its confirmation neither: that one counts, and the child's would not.
     """
     law = (view.regime if view else None) or regime
     made: dict[Rule, Change] = {}
@@ -133,17 +133,21 @@ def changes(
 
 def _a_parent_said_yes(standing: Standing, view: SubjectView, rule: Rule) -> bool:
     row = view.statuses.get(rule)
-    is_child = row is not None and row.by_parent and standing.is_under_age([view])
-    return is_child and row is not None and row.on(standing.today) in YES and standing.still_good(rule.purpose, row)
+    if row is None or not row.by_parent or not standing.is_under_age([view]):
+        return False
+    return row.on(standing.today) in {*YES, ConsentStatus.REQUESTED} and standing.still_good(rule.purpose, row)
 
 
 def confirmed(
     standing: Standing, view: SubjectView, channel: Channel, purposes: Iterable[Purpose], notice: NoticeVersion
 ) -> tuple[Change, ...]:
-    """Return what a confirmation over `channel` changes: requests that still stand, to a notice that is still good."""
+    """Return what a confirmation over `channel` changes: requests that still stand, to a notice that is still good.
+
+    It shows that the address is right; whose yes it is was said when it was asked for.
+    """
     rules = [Rule(purpose, channel, Recipient("")) for purpose in dict.fromkeys(purposes)]
     return tuple(
-        _change(standing, rule, ConsentStatus.GIVEN, notice)
+        _change(standing, rule, ConsentStatus.GIVEN, notice, by_parent=row.by_parent)
         for rule in rules
         if (row := view.statuses.get(rule)) is not None
         and row.status is ConsentStatus.REQUESTED

@@ -9,6 +9,7 @@ from litestar import Response, get, post, put
 from litestar.di import NamedDependency
 from msgspec import Meta
 
+from ecrm_privacy.consent import tcf
 from ecrm_privacy.consent.answer import Said, answer_due
 from ecrm_privacy.consent.callers import Callers, ServerCaller
 from ecrm_privacy.consent.desk import ConsentDesk, Where
@@ -145,9 +146,10 @@ async def answer_elsewhere(
     by_parent = said.by == "parent"
     if by_parent and not said.evidence:
         raise Malformed("`evidence` says how it was made sure that a parent answers (GDPR 8(2))")
+    evidence = "; ".join(filter(None, (said.evidence, tcf.evidence(said.tc_string))))
     about = number.encode() + b"\0" + body  # the same words about somebody else are another act
     taken = await desk.take(
-        subject, said, signals, where, idempotency_key=key, body=about, evidence=said.evidence, by_parent=by_parent
+        subject, said, signals, where, idempotency_key=key, body=about, evidence=evidence, by_parent=by_parent
     )
     url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
     shown = concerning(server, taken.permissions)

@@ -1,5 +1,6 @@
 """An answer that was given in a shop or on the phone: recorded with its evidence, and asked where that is due."""
 
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.anyio
 
 KEY = "a-key-of-the-shop-for-answers"
 EVIDENCE = "paper form 2026-118, shop in Weir Lane"
+TC_STRING = "CQuFeUAQuFeUAAAAAAENAAFgAKAAAAAAAAYgAEkiAAAAAAAA"
 
 
 async def tell(opened: Opened, number: str, *answers: dict[str, str], **more: str) -> Any:
@@ -64,6 +66,14 @@ async def test_a_channel_is_asked_all_the_same(opened: Opened, mailbox: Mailbox,
     assert "offers/email" in await browser.allowed()
 
 
+async def test_a_tc_string_is_evidence_beside_it(opened: Opened, number: str, address: str) -> None:
+    """What the shop's own platform wrote at the act is kept, as it is with an answer of a browser."""
+    browser = await customer(opened, number, address)
+    await tell(opened, number, {"purpose": "offers", "answer": "given"}, evidence=EVIDENCE, tc_string=TC_STRING)
+    newest = (await browser.http.get("/v1/receipts")).json()["receipts"][0]
+    assert EVIDENCE in newest["evidence"] and TC_STRING in newest["evidence"]
+
+
 @pytest.mark.parametrize("evidence", ["x" * 301, 7])
 async def test_evidence_is_a_short_text(opened: Opened, number: str, address: str, evidence: Any) -> None:
     """Anything else is refused, with the field's name alone; a browser can bring none."""
@@ -73,3 +83,26 @@ async def test_evidence_is_a_short_text(opened: Opened, number: str, address: st
     body = {"notice": NOTICE, "answers": [{"purpose": "offers", "answer": "given"}], "method": "save", "evidence": "x"}
     own = await browser.http.post("/v1/answers", json=body, headers=idempotent())
     assert own.json()["type"] == "/problems/unknown-field"
+
+
+async def test_a_parents_yes_is_confirmed_as_theirs(
+    opened: Opened, mailbox: Mailbox, number: str, address: str
+) -> None:
+    """Whoever confirms shows that the address is right; the child's own yes turns the request into none of theirs."""
+    browser = await customer(opened, number, address)
+    born = (datetime.now(UTC) - timedelta(days=365 * 12)).date().isoformat()
+    profile = Profile(number, {Category("demographics"): {"birth_date": born}})
+    assert await opened.house.profiles.put([profile], site_signals(opened.house), Where("demo", "en", "eu")) == [0]
+    channel = {"purpose": "offers", "channel": "email", "answer": "given"}
+    yes = {"purpose": "offers", "answer": "given"}, channel
+    assert (await tell(opened, number, *yes, by="parent", evidence=EVIDENCE)).status_code == 201
+    await opened.settle()
+    other = {"notice": NOTICE, "answers": [{**channel, "address": f"other-{address}"}], "method": "save"}
+    assert (await browser.http.post("/v1/answers", json=other, headers=idempotent())).status_code == 201
+    await opened.settle()
+    assert mailbox.to(f"other-{address}") == [] and "offers/email" not in await browser.allowed()
+    (letter,) = mailbox.to(address)
+    assert (await opened.browser().http.post(link_in(letter))).status_code == 200
+    assert "offers/email" in await browser.allowed()
+    await browser.answer({"offers/email": "withdrawn"})
+    assert "offers/email" not in await browser.allowed()
