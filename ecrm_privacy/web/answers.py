@@ -153,17 +153,15 @@ async def answer(
     where = hallway.where(request)
     if request.headers.get("content-type", "").startswith(FORM):
         fields = form(body)
-        said = said_by_form(fields, hallway.bundle, where)
         key = own_key(fields, body)
-        hallway.check_yes(request, caller, said)
+        said = hallway.check_yes(request, caller, said_by_form(fields, hallway.bundle, where))
         heard = reception.hear(said, signals, where, "form")
         taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body, heard=heard)
         way = back(fields.get("return_to", "/preferences"), hallway.site_origins())
         reply: Response[Any] = Redirect(way, status_code=303)
     else:
         key = idempotency_key(request.headers.get("idempotency-key"))
-        said = expressed_here(decode(body, Said), signals)
-        hallway.check_yes(request, caller, said)
+        said = hallway.check_yes(request, caller, expressed_here(decode(body, Said), signals))
         heard, evidence = reception.hear(said, signals, where, "script"), tcf.evidence(said.tc_string)
         taken = await desk.take(
             caller, said, signals, where, idempotency_key=key, body=body, evidence=evidence, heard=heard

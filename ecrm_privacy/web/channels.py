@@ -142,7 +142,7 @@ async def sign_up(
         SaidAnswer(Purpose(purpose), Answer.GIVEN, channel, address=fields.get("address", "")[:2000]),
     )
     said = Said(NoticeVersion(fields.get("notice", "")), answers, ExpressionMethod.SAVE)
-    hallway.check_yes(request, caller, said)
+    said = hallway.check_yes(request, caller, said)
     taken = await desk.take(caller, said, signals, where, idempotency_key=key, body=body)
     set_cookies(reply, taken, hallway, where)
     return reply

@@ -21,6 +21,7 @@ from ecrm_privacy.policy.notice import negotiate
 from ecrm_privacy.policy.shelf import Shelf
 from ecrm_privacy.vocabulary import Answer, Purpose
 from ecrm_privacy.web.limits import Rates, client_address, is_from, networks
+from ecrm_privacy.web.refusals import TooMany
 from ecrm_privacy.web.regions import Regions, open_regions
 
 CHOICE_COOKIE = "ecrm_choice"
@@ -147,17 +148,25 @@ class Hallway:
         law = self.bundle.jurisdiction(self.region(request))
         return Where(self.site(request), self.locale(request), law.name)
 
-    def check_yes(self, request: Connection, caller: Caller, said: Said) -> None:
+    def check_yes(self, request: Connection, caller: Caller, said: Said) -> Said:
         """Check that a yes is to the notice of its page's site, and count it. A no is neither checked nor counted.
 
-        Raises UnknownNotice for the notice of another site, TooMany.
+        Returns what is taken: over the rate, of an answer that says both, the no alone. Raises UnknownNotice for the
+        notice of another site, TooMany for a yes alone.
         """
-        if all(answer.answer is not Answer.GIVEN for answer in said.answers):
-            return
+        no = tuple(answer for answer in said.answers if answer.answer is not Answer.GIVEN)
+        if len(no) == len(said.answers):
+            return said
         site, shown = self._told_site(request), self.bundle.notices.get(said.notice)
         if site is not None and shown is not None and shown.notice != self.bundle.sites[site].notice:
             raise UnknownNotice
-        self._rates.count_yes(caller.token_hash, client_address(request.scope, self._trusted))
+        try:
+            self._rates.count_yes(caller.token_hash, client_address(request.scope, self._trusted))
+        except TooMany:
+            if not no:
+                raise
+            return msgspec.structs.replace(said, answers=no)
+        return said
 
     def site_origins(self) -> frozenset[str]:
         """Return every origin that a site's pages may call from."""

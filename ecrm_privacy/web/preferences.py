@@ -126,9 +126,8 @@ async def prefer(
     """Record a change and show the page as it is now; with `return_to`, 303 back there."""
     body = await request.body()
     fields = form(body)
-    said = said_by_form(fields, desks.hallway.bundle, where)
     key = own_key(fields, body)
-    desks.hallway.check_yes(request, caller, said)
+    said = desks.hallway.check_yes(request, caller, said_by_form(fields, desks.hallway.bundle, where))
     heard = reception.hear(said, signals, where, "form")
     taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body, heard=heard)
     if "return_to" in fields:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -196,3 +197,23 @@ async def test_a_flood_of_yes_is_told_to_wait_and_a_no_gets_through(
         assert {made[table] for table in ("subject_state", "session")} == {taken}
         async with opened.as_admin() as admin:
             assert "192.0.2.7" not in str(await everything(admin))
+
+
+async def test_over_the_rate_of_a_yes_a_no_beside_it_is_taken(cluster: Cluster, tmp_path: Path) -> None:
+    """By the script and by a form; the reply says that the yes was not, and who said it is asked again."""
+    both = {"remember": "given", "personalize": "refused"}
+    async with house_of_its_own(cluster, tmp_path, yes_per_minute_address=1) as opened:
+        known = opened.browser()
+        assert (await known.answer({"personalize": "given"})).status_code == 201
+        assert (await known.answer({"remember": "given"})).status_code == 429
+        reply = await known.answer(both)
+        said = {row["purpose"]: row["status"] for row in reply.json()["permissions"]}
+        assert (reply.status_code, reply.json()["answer_due"]) == (201, True)
+        assert (said["remember"], said["personalize"]) == ("unknown", "refused")
+        receipt = (await known.http.get(f"/v1/receipts/{reply.json()['receipt_id']}")).json()
+        assert [change["purpose"] for change in receipt["changes"]] == ["personalize"]
+        stranger = opened.browser()
+        fields = {f"answer.{purpose}": word for purpose, word in both.items()}
+        form = {"notice": NOTICE, "idempotency_key": str(uuid4()), **fields}
+        assert (await stranger.http.post("/v1/answers", data=form)).status_code == 303
+        assert set(stranger.cookies) == {CHOICE}
