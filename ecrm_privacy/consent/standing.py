@@ -102,7 +102,7 @@ class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of `GET /v1/permissions`; `capture_url` is where a refusal can be answered anew.
 
     `here_only`: the account never answered, and this browser's own yes holds in it alone. `by_parent`: it is allowed
-    because a parent said yes.
+    because a parent said yes. `waits`: it has its own yes, and only its purpose is closed.
     """
 
     purpose: Purpose
@@ -116,6 +116,7 @@ class PermissionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     capture_url: str | None = None
     here_only: bool = False
     by_parent: bool = False
+    waits: bool = False
 
 
 Row = TypeVar("Row", bound=PermissionRow)
@@ -214,7 +215,13 @@ def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRo
         until=min((f.until for f in findings if f.until), default=None),
         here_only=allowed and _is_here_only(standing, rule),
         by_parent=allowed and said is not None and said.by_parent,
+        waits=not allowed and len(findings) > 1 and _waits(findings[0], findings[1]),
     )
+
+
+def _waits(purpose: Finding, under: Finding) -> bool:
+    """Whether a yes of its own stands under a purpose that is closed, and is closed by nothing else."""
+    return not purpose.allowed and under.status in YES and (under.allowed or under.because == "closed_here")
 
 
 def _is_here_only(standing: Standing, rule: Rule) -> bool:

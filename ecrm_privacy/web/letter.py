@@ -69,13 +69,16 @@ def _row(
 
 def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
     because = t.get("because_parent" if permission.by_parent else f"because_{permission.because}", "")
+    status = t["waits"] if permission.waits else t[f"status_{permission.status}"]
+    said_yes = permission.allowed or permission.waits or permission.status in YES
     return {
         "allowed": permission.allowed,
         "status": permission.status,
-        "status_text": because if permission.by_parent else t[f"status_{permission.status}"],
+        "status_text": because if permission.by_parent else status,
         "because_text": because,
         "here_only": permission.here_only,
-        "next_answer": str(Answer.WITHDRAWN if permission.allowed or permission.status in YES else Answer.GIVEN),
+        "waits": permission.waits,
+        "next_answer": str(Answer.WITHDRAWN if said_yes else Answer.GIVEN),
     }
 
 

@@ -43,6 +43,8 @@ interface EcrmPermission {
   here_only?: boolean;
   /** A yes that a parent gave. */
   by_parent?: boolean;
+  /** It has a yes of its own, and waits for one to its purpose. */
+  waits?: boolean;
 }
 
 /** What IAB GPP tells of this visitor; only where one of its sections applies. */

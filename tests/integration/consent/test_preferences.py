@@ -6,7 +6,7 @@ import pytest
 
 from ecrm_privacy.consent.desk import hash_token
 from ecrm_privacy.ledger.receipt import verify_receipt
-from tests.houses import CHOICE, SESSION, Opened, everything
+from tests.houses import CHOICE, SESSION, Opened, everything, name_of
 from tests.integration.consent.forms import buttons, press
 from tests.unit.policy.policies import SHIPPED
 
@@ -163,3 +163,19 @@ async def test_forgetting_this_browser_is_a_button(opened: Opened) -> None:
         assert str(subject) not in str(await everything(admin))
     assert browser.cookies == {}
     assert await browser.allowed() == {"order", "measure"}
+
+
+async def test_a_yes_under_a_closed_purpose_says_what_it_waits_for(opened: Opened) -> None:
+    """The switch stays off, with the reason beside it, and takes the yes back; a yes to the purpose lets it count."""
+    browser = opened.browser()
+    await browser.answer({"offers": "refused"})
+    page = await press(browser, await browser.http.get("/preferences"), "answer.offers/post", "given")
+    words = "You said yes to this. It counts once you say yes above as well."
+    assert page.text.count(words) == 1 and "offers/post" not in await browser.allowed()
+    rows = (await browser.http.get("/v1/permissions")).json()["permissions"]
+    assert [name_of(row) for row in rows if row.get("waits")] == ["offers/post"]
+    page = await press(browser, page, "answer.offers/post", "withdrawn")
+    assert words not in page.text
+    page = await press(browser, page, "answer.offers/post", "given")
+    page = await press(browser, page, "answer.offers", "given")
+    assert words not in page.text and "offers/post" in await browser.allowed()
