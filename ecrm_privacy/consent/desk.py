@@ -38,6 +38,7 @@ from ecrm_privacy.consent.standing import (
     StatusRow,
     SubjectView,
     permissions,
+    signalled,
 )
 from ecrm_privacy.delivery import store as delivery
 from ecrm_privacy.errors import Failure, KeyReuse, LogFrozen, Malformed, Unavailable
@@ -96,6 +97,8 @@ class Taken(msgspec.Struct, frozen=True):
     answer_due: bool
     choice: str
     session_token: str | None = None
+    gpc: bool = False
+    """Global Privacy Control counts for whoever answered."""
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -314,6 +317,7 @@ class ConsentDesk:
                 answer_due(standing, signals),
                 choice.encode(standing.bundle, choice_after(standing, signals, said.notice)),
                 token,
+                signalled(standing, signals),
             ),
             entry,
             made,

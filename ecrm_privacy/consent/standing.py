@@ -131,6 +131,11 @@ class Finding(msgspec.Struct, frozen=True):
     until: date | None = None
 
 
+def signalled(standing: Standing, signals: Signals) -> bool:
+    """Tell whether Global Privacy Control counts here: it is sent now, or was by this person before, and stands."""
+    return signals.gpc or any(view.gpc for view in standing.views)
+
+
 def purpose_rule(purpose: Purpose) -> Rule:
     """Return the rule of a purpose itself, without channel or recipient."""
     return Rule(purpose, Channel(""), Recipient(""))

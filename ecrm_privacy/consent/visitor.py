@@ -6,7 +6,7 @@ from datetime import date
 import msgspec
 
 from ecrm_privacy.consent.answer import answer_due
-from ecrm_privacy.consent.standing import PermissionRow, Standing, permissions, purpose_rule
+from ecrm_privacy.consent.standing import PermissionRow, Standing, permissions, purpose_rule, signalled
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.vocabulary import Purpose
@@ -22,6 +22,8 @@ class Visitor(msgspec.Struct, frozen=True):
     permissions: tuple[PermissionRow, ...] = ()
     since: Mapping[Purpose, date] = {}
     """When each purpose was answered that was."""
+    gpc: bool = False
+    """Global Privacy Control counts: it is sent now, or was by this person before."""
 
 
 Visitors = Callable[[Caller, Signals], Awaitable[tuple[Visitor, Bundle]]]
@@ -37,6 +39,7 @@ def visitor(standing: Standing, signals: Signals) -> Visitor:
         answer_due=answer_due(standing, signals),
         permissions=permissions(standing, signals),
         since=answered_since(standing),
+        gpc=signalled(standing, signals),
     )
 
 

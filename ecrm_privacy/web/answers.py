@@ -17,7 +17,7 @@ from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where
 from ecrm_privacy.consent.history import History, Past, When, when
 from ecrm_privacy.consent.receipts import Receipt, Receipts
 from ecrm_privacy.consent.reception import SEEN, SERVED, Reception
-from ecrm_privacy.consent.standing import PermissionRow, Standing, capturing, permissions, purpose_rule
+from ecrm_privacy.consent.standing import PermissionRow, Standing, capturing, permissions, purpose_rule, signalled
 from ecrm_privacy.errors import Malformed, NotKnown
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
@@ -112,11 +112,6 @@ def _question(desk: ConsentDesk, standing: Standing, signals: Signals, where: Wh
     return NoticeReply(shown.notice, asked, shown.jurisdiction, shown.regime, gpc, labels(where.locale), due)
 
 
-def signalled(standing: Standing, signals: Signals) -> bool:
-    """Tell whether Global Privacy Control counts here: it is sent now, or was by this person before, and stands."""
-    return signals.gpc or any(view.gpc for view in standing.views)
-
-
 def _asked_site(request: AnyRequest, hallway: Hallway) -> Where:
     where = hallway.where(request)
     named = request.query_params.get("site")
@@ -167,7 +162,7 @@ async def answer(
             caller, said, signals, where, idempotency_key=key, body=body, evidence=evidence, heard=heard
         )
         url = f"{hallway.origin}/v1/receipts/{taken.receipt_id}"
-        told = _told(hallway.bundle, where, taken.permissions, signals)
+        told = _told(hallway.bundle, where, taken.permissions, gpc=taken.gpc)
         reply = Response(
             AnswerReply(taken.receipt_id, taken.leaf_index, taken.permissions, taken.answer_due, url, told),
             status_code=201,
@@ -266,14 +261,13 @@ async def permitted(
         question = _question(desk, standing, signals, where)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     rows = capturing(permissions(standing, signals), hallway.preferences)
-    heard = msgspec.structs.replace(signals, gpc=signalled(standing, signals))
-    told = _told(standing.bundle, where, rows, heard)
+    told = _told(standing.bundle, where, rows, gpc=signalled(standing, signals))
     return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals), told, question)
 
 
-def _told(bundle: Bundle, where: Where, rows: tuple[PermissionRow, ...], signals: Signals) -> platform.Gpp | None:
+def _told(bundle: Bundle, where: Where, rows: tuple[PermissionRow, ...], *, gpc: bool) -> platform.Gpp | None:
     """What `__gpp` of the page is to tell from now on; None where no section applies."""
-    told = platform.told(bundle, bundle.jurisdiction(where.jurisdiction), rows, gpc=signals.gpc)
+    told = platform.told(bundle, bundle.jurisdiction(where.jurisdiction), rows, gpc=gpc)
     return told if told.section_list else None
 
 

@@ -8,7 +8,7 @@ from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 
 from ecrm_privacy.consent.desk import Where
-from ecrm_privacy.consent.visitor import Visitors
+from ecrm_privacy.consent.visitor import Visitor, Visitors
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import Notices
@@ -20,14 +20,14 @@ from ecrm_privacy.web.texts import texts
 
 
 def question(
-    hallway: Hallway, notices: Notices, bundle: Bundle, where: Where, signals: Signals, return_to: str, *, due: bool
+    hallway: Hallway, notices: Notices, bundle: Bundle, where: Where, visitor: Visitor, return_to: str, *, due: bool
 ) -> dict[str, Any]:
     """Return what `banner_form.html` needs; its addresses are whole, because it may stand in a page of the shop."""
     shown = notices.of(bundle, where.site, where.locale, where.jurisdiction)
     return {
         "t": texts(where.locale),
         "notice": shown.notice,
-        "gpc": signals.gpc,
+        "gpc": visitor.gpc,
         "answer_due": due,
         "idempotency_key": secrets.token_urlsafe(24),
         "return_to": return_to,
@@ -60,7 +60,7 @@ async def banner_form(
     visitor, bundle = await visitors(caller, signals)
     due = visitor.answer_due and (visitor.known or not answered_here(bundle, where.site, signals))
     return_to = back(request.query_params.get("return_to", "/"), hallway.site_origins())
-    return pages.page("banner_form.html", **question(hallway, notices, bundle, where, signals, return_to, due=due))
+    return pages.page("banner_form.html", **question(hallway, notices, bundle, where, visitor, return_to, due=due))
 
 
 @get("/banner", media_type=MediaType.HTML)
@@ -77,7 +77,7 @@ async def banner_page(
     """A small page to frame: the question, and after it where to change the answer."""
     visitor, bundle = await visitors(caller, signals)
     again = urlencode({"site": where.site, "locale": where.locale, "answered": "1"})
-    asked = question(hallway, notices, bundle, where, signals, f"/banner?{again}", due=visitor.answer_due)
+    asked = question(hallway, notices, bundle, where, visitor, f"/banner?{again}", due=visitor.answer_due)
     answered = request.query_params.get("answered") == "1"
     reply = pages.page("banner_page.html", locale=where.locale, answered=answered, **asked)
     reply.headers["Content-Security-Policy"] = framed_by(hallway.origins_of(where.site))

@@ -83,7 +83,7 @@ class Hallway:
     def signals(self, request: Connection) -> Signals:
         """Return what came with the request and can only narrow."""
         regime = self.bundle.jurisdiction(self.region(request)).regime
-        gpc = request.headers.get("sec-gpc") == "1"
+        gpc = "1" in request.headers.getall("sec-gpc", [])
         site = self._told_site(request)
         if site is None and "authorization" not in request.headers:
             site = self.site(request)
@@ -103,11 +103,9 @@ class Hallway:
         its own place, which says nothing about the person.
         """
         header = self._config.region_header
-        looked = self._regions is not None
-        if header and self._trusted:
-            looked = True
-            if (named := request.headers.get(header)) and is_from(request.scope, self._trusted):
-                return named.lower()
+        if header and (named := request.headers.get(header)) and is_from(request.scope, self._trusted):
+            return named.lower()
+        looked = bool(header) or self._regions is not None
         if not looked or "authorization" in request.headers:
             return self.bundle.sites[self.site(request)].jurisdiction
         found = self._regions.of(client_address(request.scope, self._trusted)) if self._regions else ""
@@ -132,6 +130,15 @@ class Hallway:
                 return name
         named = request.query_params.get("site", "")
         return named if named in sites else None
+
+    def tells_its_shop(self, request: Connection) -> bool:
+        """Whether it is known whose answers a page is to hear of: an ordinary script brings no origin along.
+
+        Where all sites show one notice they share the answers.
+        """
+        if request.headers.get("sec-fetch-site") == "same-origin" or self._told_site(request) is not None:
+            return True
+        return len({site.notice for site in self.bundle.sites.values()}) == 1
 
     def origins_of(self, site: str) -> tuple[str, ...]:
         """Return the origins of a site's pages, those of the configuration too."""

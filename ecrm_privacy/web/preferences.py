@@ -19,14 +19,14 @@ from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where, hash_token
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.consent.reception import OPENED, Reception
-from ecrm_privacy.consent.standing import permissions
+from ecrm_privacy.consent.standing import permissions, signalled
 from ecrm_privacy.consent.visitor import answered_since
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
 from ecrm_privacy.rights.desk import ANSWER_WITHIN, RightsDesk
 from ecrm_privacy.vocabulary import RightKind
 from ecrm_privacy.web import letter
-from ecrm_privacy.web.answers import field_name, said_by_form, set_cookies, signalled
+from ecrm_privacy.web.answers import field_name, said_by_form, set_cookies
 from ecrm_privacy.web.edges import framed_by
 from ecrm_privacy.web.forms import back, form, is_uuid, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway

@@ -13,7 +13,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from ecrm_privacy.consent.standing import PermissionRow
-from ecrm_privacy.consent.visitor import Visitors
+from ecrm_privacy.consent.visitor import Visitor, Visitors
 from ecrm_privacy.errors import Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.vocabulary import YES
@@ -62,15 +62,16 @@ async def signals_script(
 ) -> Response[bytes]:
     """The script with this visitor's state; for a page of another site nobody is looked up, and so nothing allowed.
 
-    There a cookie may be missing that says no, and a law that lets whoever said nothing would let them.
+    There a cookie may be missing that says no, and a law that lets whoever said nothing would let them. The same where
+    shops ask about different purposes and nothing says which of them the page is of.
     """
-    bundle, rows, ready = hallway.bundle, tuple[PermissionRow, ...](), False
-    if request.headers.get("sec-fetch-site") != "cross-site":
+    bundle, visitor, ready = hallway.bundle, Visitor(hallway.bundle.hash, gpc=signals.gpc), False
+    if request.headers.get("sec-fetch-site") != "cross-site" and hallway.tells_its_shop(request):
         with suppress(Unavailable):
             visitor, bundle = await visitors(caller, signals)
-            rows, ready = visitor.permissions, True
-    law = bundle.jurisdiction(hallway.region(request))
-    told = gpp.told(bundle, law, rows, gpc=signals.gpc)
+            ready = True
+    law, rows = bundle.jurisdiction(hallway.region(request)), visitor.permissions
+    told = gpp.told(bundle, law, rows, gpc=visitor.gpc)
     state = msgspec.json.encode(State(rows, consent_mode(rows, ready=ready), told, APIS, ready))
     vary = ("Cookie", *hallway.notice_varies_with)
     headers = {"Cross-Origin-Resource-Policy": "same-site", "Vary": ", ".join(vary)}

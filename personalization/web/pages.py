@@ -105,7 +105,7 @@ class Visit(msgspec.Struct, frozen=True):
             (visitor, bundle), away = await self.visitors(self.caller, self.signals), False
         except Unavailable:
             bundle = self.engine.bundle()
-            visitor, away = Visitor(bundle.hash), True
+            visitor, away = Visitor(bundle.hash, gpc=self.signals.gpc), True
         locale = self.where.locale
         words, shown = texts(locale), self.notices.of(bundle, self.where.site, locale, self.where.jurisdiction)
         called = names(bundle, locale)
@@ -125,7 +125,7 @@ class Visit(msgspec.Struct, frozen=True):
             w=because.words(locale),
             locale=locale,
             notice=shown.notice,
-            gpc=self.signals.gpc,
+            gpc=visitor.gpc,
             idempotency_key=secrets.token_urlsafe(24),
             return_to=self.path,
             **context,

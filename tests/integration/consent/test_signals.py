@@ -48,6 +48,13 @@ async def stored(opened: Opened, browser: Browser) -> bool:
     return standing.speaker.gpc
 
 
+@pytest.mark.parametrize(("sent", "counts"), [(["0", "1"], True), (["1", "0"], True), (["0"], False), (["01"], False)])
+async def test_one_signal_among_several_counts(sent: list[str], counts: bool, opened: Opened) -> None:
+    """Any other value is ignored, beside a 1 too (GPC, section 3.3)."""
+    headers = [("Sec-GPC", value) for value in sent]
+    assert (await opened.browser().http.get("/v1/notice", headers=headers)).json()["gpc"] is counts
+
+
 @pytest.mark.parametrize("said", [{"personalize": "given"}, {MARKED: "refused"}, {"remember": "withdrawn"}])
 async def test_a_request_without_the_signal_takes_nothing_back(
     said: dict[str, str], opened: Opened, number: str

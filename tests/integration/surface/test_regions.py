@@ -1,6 +1,7 @@
 """Whose law holds for a visitor: by a trusted proxy or a file, and the strictest where neither knows."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,11 @@ async def test_a_server_asks_under_the_law_of_its_site(opened: Opened) -> None:
     """Where a server stands says nothing about the person, so the site's law holds."""
     headers = {"Authorization": "Bearer none", "X-Forwarded-For": UNKNOWN}
     assert (await opened.browser().http.get("/v1/notice", headers=headers)).json()["jurisdiction"] == "eu"
+
+
+async def test_a_proxy_that_nobody_trusts_names_no_region(cluster: Cluster, tmp_path: Path) -> None:
+    """Somebody means to look and forgot to say whom to believe: the strictest law holds, whatever stands there."""
+    async with house_of_its_own(cluster, tmp_path, region_header="x-region") as house:
+        for headers in ({"X-Region": "us-ca"}, {}):
+            reply = (await house.browser().http.get("/v1/notice", headers=headers)).json()
+            assert (reply["jurisdiction"], reply["regime"]) == ("default", "strict")

@@ -1,5 +1,6 @@
 """Several shops of one controller: one answer where they show one notice, and each its own where they do not."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from itertools import count
@@ -96,3 +97,23 @@ async def test_the_choice_of_one_domain_keeps_both(opened: Opened) -> None:
     await answer(browser, CLUB, "club@1", {"club": "refused"})
     after = browser.cookies["ecrm_choice"].rpartition(".")[2]
     assert after.startswith(before[:3]) and "advertise" in (await state(browser, TEA))[0]
+
+
+async def test_tags_of_a_page_hear_of_its_own_shop_alone(opened: Opened) -> None:
+    """An ordinary script brings no origin along: where nothing names the shop, nobody is looked up."""
+    browser = await visitor(opened)
+    del browser.http.headers["Origin"]
+    await answer(browser, TEA, "shop@1", {"advertise": "given", "personalize": "given"})
+    await answer(browser, CLUB, "club@1", {"club": "given"})
+
+    async def told(query: str, **headers: str) -> tuple[set[str], bool]:
+        code = (await browser.http.get(f"/signals.js{query}", headers=headers)).text
+        state = json.loads(code.rpartition(")(")[2].rstrip().removesuffix(");"))
+        granted = {name for name, word in state["google"].items() if word == "granted"}
+        return granted & {"ad_storage", "personalization_storage"}, state["ready"]
+
+    assert await told("?site=paper") == ({"ad_storage", "personalization_storage"}, True)
+    assert await told("?site=club") == (set(), True)
+    for headers in ({}, {"Sec-Fetch-Site": "same-site"}):
+        assert await told("", **headers) == (set(), False)
+    assert (await told("", **{"Sec-Fetch-Site": "same-origin"}))[1], "a page of the service's own"

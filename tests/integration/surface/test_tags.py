@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -24,6 +25,12 @@ async def opened(
     folder = tmp_path_factory.mktemp("house")
     async with house_of_its_own(cluster, folder, gate_process=request.param, **settings) as house:
         yield house
+
+
+@pytest.fixture
+def number() -> str:
+    """A customer number that nobody has yet."""
+    return f"C-{uuid4().hex[:8]}"
 
 
 def state(code: str) -> dict[str, Any]:
@@ -120,3 +127,18 @@ async def test_what_is_no_tc_string_is_a_400(text: Any, opened: Opened) -> None:
     reply = await opened.browser().http.post("/v1/answers", json=body | {"tc_string": text}, headers=idempotent())
     assert (reply.status_code, reply.json()["type"]) == (400, "/problems/malformed")
     assert "tc_string" in reply.json()["detail"] and "ada@" not in reply.text
+
+
+async def test_the_signal_of_a_known_person_is_told_without_it(opened: Opened, number: str) -> None:
+    """It was sent once and stands: every device of theirs says so, in the script, in replies and in the question."""
+    device, other = opened.browser(**CALIFORNIA, **{"Sec-GPC": "1"}), opened.browser(**CALIFORNIA)
+    for browser in (device, other):
+        assert (await browser.sign_in(number)).status_code == 201
+    assert (await device.answer({"remember": "given"})).status_code == 201
+    script = state((await other.http.get("/signals.js")).text)
+    taken = (await other.answer({"remember": "given"})).json()
+    asked = (await other.http.get("/v1/permissions")).json()
+    assert [told["gpp"]["parsedSections"]["usca"]["Gpc"] for told in (script, taken, asked)] == [True] * 3
+    stranger = opened.browser(**CALIFORNIA)
+    forms = [(await browser.http.get("/banner/form")).text for browser in (device, other, stranger)]
+    assert ["asks us not to sell" in form for form in forms] == [True, True, False]
