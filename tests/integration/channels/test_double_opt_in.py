@@ -53,6 +53,7 @@ async def test_the_confirmed_yes_is_an_entry_with_its_evidence(opened: Opened, m
     newest, asked = (await browser.http.get("/v1/receipts")).json()["receipts"]
     assert newest["method"] == "double_opt_in" and newest["kind"] == "answer"
     assert [(each["channel"], each["status"]) for each in newest["changes"]] == [("email", "given")]
+    assert "by_parent" not in (await browser.http.get("/v1/permissions")).text, "nobody said it for them"
     message = letter["Message-ID"].strip("<>").partition("@")[0]
     assert newest["evidence"] == f"confirmed over email; asked in entry {asked['leaf_index']}; message {message}"
 
@@ -134,6 +135,15 @@ async def test_what_nobody_confirms_is_gone_after_three_days(opened: Opened, mai
         await admin.execute("update ecrm.pending set expires = now()")
     await opened.house.channels.forget()
     assert await pending(opened) == [] and await pending_keys(opened) == 0
+
+
+async def test_a_message_that_is_late_is_not_sent(opened: Opened, mailbox: Mailbox, address: str) -> None:
+    """The mail server was away for three days: its link would confirm nothing any more."""
+    await sign_up(opened.browser(), address)
+    async with opened.as_admin() as admin:
+        await admin.execute("update ecrm.pending set expires = now() where sealed is not null")
+    await opened.settle()
+    assert mailbox.letters == []
 
 
 async def test_a_no_in_between_ends_the_request(opened: Opened, mailbox: Mailbox, address: str) -> None:

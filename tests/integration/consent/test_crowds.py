@@ -11,6 +11,8 @@ import asyncpg
 import httpx
 import pytest
 
+from ecrm_privacy.errors import Failure
+from ecrm_privacy.ledger.record import Entry
 from tests.conftest import Cluster
 from tests.houses import (
     CHOICE,
@@ -110,6 +112,24 @@ async def test_a_browser_that_answers_twice_at_once_stays_one(opened: Opened) ->
     assert made["ledger_entry"] == VISITORS
     assert made["subject_state"] == made["session"] == made["subject_key"] == 0
     assert browser.cookies[SESSION] == known
+
+
+async def test_who_was_overtaken_waits_for_a_turn(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many answers of one person at once are prepared twice each at most, instead of overtaking each other again."""
+    browser, many, tried = opened.browser(), 8, 0
+    assert (await browser.answer({"remember": "given"})).status_code == 201
+    desk = opened.house.desk
+    append = desk.append
+
+    async def counted_append(entries: Sequence[Entry]) -> list[int | Failure]:
+        nonlocal tried
+        tried += len(entries)
+        return await append(entries)
+
+    monkeypatch.setattr(desk, "append", counted_append)
+    replies = await at_once([answering(browser, str(uuid4())) for _ in range(many)])
+    assert len({reply.json()["leaf_index"] for reply in replies}) == many
+    assert tried <= 2 * many
 
 
 @pytest.mark.parametrize("said", [YES, NO], ids=["yes", "no"])

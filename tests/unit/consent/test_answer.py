@@ -4,7 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from ecrm_privacy.consent.answer import NO_NOTICE, Said, SaidAnswer, answer_due, apply, as_recorded, changes, check
+from ecrm_privacy.consent.answer import (
+    NO_NOTICE,
+    Said,
+    SaidAnswer,
+    answer_due,
+    apply,
+    as_recorded,
+    changes,
+    check,
+    gpc_after,
+)
 from ecrm_privacy.consent.standing import Standing, SubjectView
 from ecrm_privacy.errors import EmptyAnswer, Malformed, RequiredPurpose, UnknownNotice, UnknownPurpose
 from ecrm_privacy.gate.types import Signals
@@ -24,6 +34,19 @@ def made(view: SubjectView | None, said: dict[str, str], notice: str = SHOP2) ->
     }
     assert len(named) == len(found)
     return {name: str(status) for name, status in named.items()}
+
+
+def test_who_takes_the_signal_back() -> None:
+    """A yes to what it closes, in a browser that does not send it: no server does, and no other yes."""
+    who = stand(a_subject(gpc=True))
+
+    def after(purpose: str, *, by_browser: bool, gpc: bool = False) -> bool | None:
+        found = changes(who, who.account, say({purpose: "given"}))
+        return gpc_after(who, Signals(Regime("gdpr"), gpc), found, by_browser=by_browser)
+
+    assert after("advertise", by_browser=True) is False
+    assert after("advertise", by_browser=False) is None and after("remember", by_browser=True) is None
+    assert after("advertise", by_browser=True, gpc=True) is True
 
 
 # what is refused ------------------------------------------------------------------------------------------------------

@@ -292,6 +292,16 @@ def test_a_table_may_have_names_of_its_own(tmp_path: Path) -> None:
     }
 
 
+def test_a_yes_to_a_policy_that_nobody_named_is_told(tmp_path: Path) -> None:
+    """It is none of ours, and its reason is its own; a no needs no policy."""
+    mapping = 'from = "table"'
+    row = {"customer_number": "C-1", "at": "2025-02-01", "notice": "their own"}
+    rows = [row | {"purpose": "offers", "answer": "yes"}, row | {"purpose": "measure", "answer": "no"}]
+    (line,), report = taken(tmp_path, mapping, rows)
+    assert said(line) == {"measure": "withdrawn"}
+    assert report.dropped == {"a yes to a policy that [notices] does not name": 1}
+
+
 def test_what_is_not_mapped_is_named(tmp_path: Path) -> None:
     """A name that five records have; what stands in fewer could be about somebody, and is counted."""
     record = {"matomo": True, "hotjar": True}
