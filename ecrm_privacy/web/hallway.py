@@ -99,15 +99,14 @@ class Hallway:
     def region(self, request: Connection) -> str:
         """Return the region that a trusted proxy named, else that of the address by the region file.
 
-        Where we look and find none, the strictest law holds; where nobody looks, that of the site. A server asks from
-        its own place, which says nothing about the person.
+        Where we look and find none, the strictest law holds; where nobody looks, that of the site, and for servers,
+        too: they ask from their own place, which says nothing about the person.
         """
         header = self._config.region_header
+        if "authorization" in request.headers or not (header or self._regions):
+            return self.bundle.sites[self.site(request)].jurisdiction
         if header and (named := request.headers.get(header)) and is_from(request.scope, self._trusted):
             return named.lower()
-        looked = bool(header) or self._regions is not None
-        if not looked or "authorization" in request.headers:
-            return self.bundle.sites[self.site(request)].jurisdiction
         found = self._regions.of(client_address(request.scope, self._trusted)) if self._regions else ""
         return found or DEFAULT_REGION
 

@@ -94,12 +94,12 @@ async def people(opened: Opened) -> dict[tuple[str, str], Person]:
 
 async def known(opened: Opened, person: Person) -> None:
     """Give a customer a name, a session and keys, by a yes to everything."""
-    fields = {"fields": {"contact": {"name": person.name}}}
-    kept = await person.browser.http.put("/v1/subject", json=fields, headers=server(person))
-    assert kept.json() == {"dropped": 0}, kept.text
     assert (await person.browser.sign_in(person.number)).status_code == 201
     asked = ("personalize", "remember", "measure", "advertise", "offers", "share", "share//tea-guild")
     assert (await person.browser.answer(dict.fromkeys(asked, "given"))).status_code == 201
+    fields = {"fields": {"contact": {"name": person.name}}}
+    kept = await person.browser.http.put("/v1/subject", json=fields, headers=server(person))
+    assert kept.json() == {"dropped": 0}, kept.text
 
 
 async def set_status(opened: Opened, person: Person, word: str) -> None:

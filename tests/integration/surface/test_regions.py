@@ -43,9 +43,10 @@ async def test_the_law_follows_the_region(headers: dict[str, str], jurisdiction:
     assert (reply["regime"] == "strict") == (jurisdiction == "default")
 
 
-async def test_a_server_asks_under_the_law_of_its_site(opened: Opened) -> None:
+@pytest.mark.parametrize("place", [{"X-Forwarded-For": UNKNOWN}, {"X-Forwarded-For": KNOWN}, {"X-Region": "us-ca"}])
+async def test_a_server_asks_under_the_law_of_its_site(place: dict[str, str], opened: Opened) -> None:
     """Where a server stands says nothing about the person, so the site's law holds."""
-    headers = {"Authorization": "Bearer none", "X-Forwarded-For": UNKNOWN}
+    headers = {"Authorization": "Bearer none", **place}
     assert (await opened.browser().http.get("/v1/notice", headers=headers)).json()["jurisdiction"] == "eu"
 
 
