@@ -4,11 +4,13 @@ The sources name principles; where a rule needs a number, it is ours, chosen so 
 stands below. A banner without findings can still deceive: a person looks at the pictures, too.
 
 Sources, as quoted in the findings:
-- EDPB, Guidelines 03/2022 on deceptive design patterns, version 2.0 (14 February 2023), patterns by number of section 4
-  of the annex, e.g. 4.3.2 "hidden in plain sight".
-- EDPB, Report of the work undertaken by the Cookie Banner Taskforce (17 January 2023), by paragraph.
-- CNIL, délibération 2020-092 of 17 September 2020 (recommendation on trackers): refusing on the same screen and as
-  easily as accepting; buttons and font of the same size, equally readable, emphasised in the same way.
+- EDPB, Guidelines 03/2022 on deceptive design patterns, version 2.0 (14 February 2023), by the name of the pattern: its
+  number is another one in version 1.0.
+- EDPB, Report of the work undertaken by the Cookie Banner Taskforce (17 January 2023), by paragraph. Paragraph 17 says
+  that no general standard of colour or contrast can be imposed; that the choices look alike is CNIL's, and ours.
+- CNIL, délibération 2020-092 of 17 September 2020 (recommendation on trackers), 2.4 on consent and refusal: refusing on
+  the same screen and as easily as accepting; buttons and font of the same size, equally readable, emphasised in the
+  same way.
 - GDPR by article; WCAG 2.2 by success criterion.
 """
 
@@ -214,22 +216,22 @@ RULES: Mapping[str, Rule] = {
     ),
     "refusal": Rule(
         "Wherever one can accept, one can refuse.",
-        (f"{TASKFORCE} 8", f"{CNIL}: refusing on the same screen", f"{GUIDELINES} 4.4.1 dead end"),
+        (f"{TASKFORCE} 8", f"{CNIL}: refusing on the same screen", f"{GUIDELINES}: dead end"),
         "Put a button to refuse beside the button to accept.",
     ),
     "clicks": Rule(
         "Refusing takes no more clicks than accepting.",
-        (f"{GUIDELINES} 4.4.2 longer than necessary", f"{CNIL}: refusing as easily as accepting", "GDPR 7(3)"),
+        (f"{GUIDELINES}: longer than necessary", f"{CNIL}: refusing as easily as accepting", "GDPR recital 42"),
         "Let one press of the button to refuse be the answer; ask nothing back.",
     ),
     "size": Rule(
         "The choices have one size.",
-        (f"{CNIL}: buttons of the same size", f"{GUIDELINES} 4.3.2 hidden in plain sight"),
+        (f"{CNIL}: buttons of the same size", f"{GUIDELINES}: hidden in plain sight"),
         "Give the buttons one width and one height: let the longest words decide for all.",
     ),
     "look": Rule(
         "The choices have one look: colour, background, edge, shadow.",
-        (f"{TASKFORCE} 15, 17", f"{CNIL}: emphasised in the same way", f"{GUIDELINES} 4.3.2 hidden in plain sight"),
+        (f"{TASKFORCE} 15, 17", f"{CNIL}: emphasised in the same way", f"{GUIDELINES}: hidden in plain sight"),
         "Style the choices by one rule; let no theme or stylesheet single one out.",
     ),
     "contrast": Rule(
@@ -239,7 +241,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "font": Rule(
         "The choices are set in one font, size and weight.",
-        (f"{CNIL}: a font of the same size", f"{GUIDELINES} 4.3.2 hidden in plain sight"),
+        (f"{CNIL}: a font of the same size", f"{GUIDELINES}: hidden in plain sight"),
         "Style the choices by one rule; let the refusal be neither small nor light nor underlined.",
     ),
     "button": Rule(
@@ -249,42 +251,42 @@ RULES: Mapping[str, Rule] = {
     ),
     "order": Rule(
         "By keyboard the refusal is as near as the acceptance, and nothing is chosen beforehand.",
-        (f"{GUIDELINES} 4.4.2 longer than necessary", "WCAG 2.2 2.4.3 focus order", f"{TASKFORCE} 13"),
+        (f"{GUIDELINES}: longer than necessary", "WCAG 2.2 2.4.3 focus order", f"{TASKFORCE} 13"),
         "Let the buttons follow each other in the document, without tabindex and autofocus.",
     ),
     "ticked": Rule(
         "Nothing is ticked that nobody said.",
-        (f"{TASKFORCE} 10", "GDPR recital 32", f"{GUIDELINES} 4.2.1 deceptive snugness"),
+        (f"{TASKFORCE} 10", "GDPR recital 32", f"{GUIDELINES}: deceptive snugness"),
         "Let every switch be off until the person turns it on.",
     ),
     "readable": Rule(
         f"Text has a contrast of {CONTRAST_LEAST}:1 and {SIZE_LEAST:.0f} px at least, and is not cut off.",
-        ("GDPR 12(1)", "WCAG 2.2 1.4.3 contrast, 1.4.10 reflow", f"{GUIDELINES} 4.3.2 hidden in plain sight"),
+        ("GDPR 12(1)", "WCAG 2.2 1.4.3 contrast, 1.4.10 reflow", f"{GUIDELINES}: hidden in plain sight"),
         "Choose --ecrm-ink, --ecrm-muted and --ecrm-accent against --ecrm-surface, in both schemes.",
     ),
     "fold": Rule(
         "Where one can accept without scrolling, one can refuse without scrolling.",
-        (f"{TASKFORCE} 13", f"{CNIL}: refusing on the same screen", f"{GUIDELINES} 4.3.2 hidden in plain sight"),
+        (f"{TASKFORCE} 13", f"{CNIL}: refusing on the same screen", f"{GUIDELINES}: hidden in plain sight"),
         "Keep the choices in one row that stays in view; shorten the text.",
     ),
     "shift": Rule(
         "The page does not move while the banner comes, so that nobody presses what they did not mean.",
-        (f"{GUIDELINES} 4.4.3 misleading action", "GDPR 4(11)"),
+        (f"{GUIDELINES}: misleading action", "GDPR 4(11)"),
         "Let the banner float (position: fixed); let nothing push the page.",
     ),
     "modal": Rule(
         "The page can be used without an answer.",
-        (f"{TASKFORCE} 13", "GDPR 7(4)", f"{GUIDELINES} 4.4.1 dead end"),
+        (f"{TASKFORCE} 13", "GDPR 7(4), recital 32"),
         "No dialog, no veil over the page, no locked scrolling: silence is a no, and lets people go on.",
     ),
     "short": Rule(
         f"The first view says it in {CHARACTERS_MOST} characters at most; details come after.",
-        ("GDPR 7(2), 12(1)", f"{GUIDELINES} 4.1.3 too many options"),
+        ("GDPR 7(2), 12(1)", f"{GUIDELINES}: overloading"),
         "Say what, what for and who receives it; leave the rest to the second view.",
     ),
     "words": Rule(
         "The words of the buttons say yes and no plainly, and alike.",
-        (f"{GUIDELINES} 4.3.1 emotional steering, 4.6.2 ambiguous wording", f"{TASKFORCE} 12"),
+        (f"{GUIDELINES}: emotional steering, ambiguous wording", f"{TASKFORCE} 12"),
         "Name both answers by the same kind of word, without judging the one who gives them.",
     ),
 }

@@ -70,7 +70,6 @@ def _row(
 def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
     because = t.get("because_parent" if permission.by_parent else f"because_{permission.because}", "")
     status = t["waits"] if permission.waits else t[f"status_{permission.status}"]
-    said_yes = permission.allowed or permission.waits or permission.status in YES
     return {
         "allowed": permission.allowed,
         "status": permission.status,
@@ -78,7 +77,8 @@ def _answer(permission: PermissionRow, t: Words) -> dict[str, Any]:
         "because_text": because,
         "here_only": permission.here_only,
         "waits": permission.waits,
-        "next_answer": str(Answer.WITHDRAWN if said_yes else Answer.GIVEN),
+        "stands": not permission.allowed and (permission.waits or permission.status in YES),
+        "next_answer": str(Answer.WITHDRAWN if permission.allowed else Answer.GIVEN),
     }
 
 
@@ -213,7 +213,8 @@ def _table(name: str, part: Any, t: Words) -> dict[str, Any] | None:
         lines = [[field_name(key, t), _cell(value, t)] for key, value in part.items()]
         return {"name": name, "columns": ["", ""], "rows": lines}
     if isinstance(part, list) and all(isinstance(line, Mapping) for line in part):
-        keys = dict.fromkeys(key for line in part for key, value in line.items() if value is not None and value != "")
+        said = {key for line in part for key, value in line.items() if value is not None and value != ""}
+        keys = [key for key in dict.fromkeys(key for line in part for key in line) if key in said]
         rows = [[_cell(line.get(key), t) for key in keys] for line in part]
         return {"name": name, "columns": [field_name(key, t) for key in keys], "rows": rows}
     return {"name": name, "columns": [""], "rows": [[_cell(part, t)]]}

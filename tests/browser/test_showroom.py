@@ -189,7 +189,7 @@ def test_findings_end_the_check_with_one(
     said = capsys.readouterr().out
     assert status == 1
     assert "short:" in said
-    assert "EDPB Guidelines 03/2022 v2.0 4.1.3" in said
+    assert "EDPB Guidelines 03/2022 v2.0: overloading" in said
     assert kept(tmp_path / "data" / "rendered", load(folder).hash) is None
 
 

@@ -5,6 +5,8 @@ const CSS = `
 ul { list-style: none; }
 li { padding-block: .75rem; border-block-start: 1px solid var(--ecrm-line, #8884); }
 li li { padding: 0; border: 0; }
+p + small { margin-block-start: .25rem; }
+.choose footer { border-block-start: 1px solid var(--ecrm-line, #8884); }
 label { display: flex; align-items: center; justify-content: space-between; gap: 1rem; min-block-size: 2.75rem; }
 input { appearance: none; position: relative; flex: none; inline-size: 3rem; block-size: 1.75rem;
   border: 1px solid var(--edge); border-radius: 1rem; background: var(--sunken); cursor: pointer; }
@@ -15,6 +17,7 @@ input:checked::before { inset-inline-start: calc(100% - 1.25rem - 3px); }
 @media (forced-colors: active) {
   input::before { background: ButtonText; }
   input:checked { background: Highlight; forced-color-adjust: none; }
+  input:checked::before { background: HighlightText; }
 }`;
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(CSS);

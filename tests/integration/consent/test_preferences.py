@@ -44,6 +44,22 @@ async def test_no_then_yes_then_no_again(opened: Opened) -> None:
     assert "/receipts/" in page.text
 
 
+async def test_a_switch_that_is_off_never_takes_a_yes_back(opened: Opened, number: str) -> None:
+    """Where this browser closed what the account allows, its switch opens it here, and another button ends the yes."""
+    elsewhere, browser = opened.browser(), opened.browser()
+    await elsewhere.sign_in(number)
+    await elsewhere.answer({"remember": "given"})
+    await browser.answer({"remember": "refused"})
+    await browser.sign_in(number)
+    page = await browser.http.get("/preferences")
+    assert "remember" not in await browser.allowed()
+    values = sorted(button.value for button in buttons(page) if button.name == "answer.remember")
+    assert values == ["given", "withdrawn"]
+    page = await press(browser, page, "answer.remember", "given")
+    assert "remember" in await browser.allowed()
+    assert "remember" in await elsewhere.allowed()
+
+
 async def test_accept_all_is_one_press(opened: Opened) -> None:
     """It opens every purpose, and neither a recipient nor a channel that needs its own yes."""
     browser = opened.browser()
@@ -166,7 +182,7 @@ async def test_forgetting_this_browser_is_a_button(opened: Opened) -> None:
 
 
 async def test_a_yes_under_a_closed_purpose_says_what_it_waits_for(opened: Opened) -> None:
-    """The switch stays off, with the reason beside it, and takes the yes back; a yes to the purpose lets it count."""
+    """The switch stays off, with the reason and a way back beside it; a yes to the purpose lets it count."""
     browser = opened.browser()
     await browser.answer({"offers": "refused"})
     page = await press(browser, await browser.http.get("/preferences"), "answer.offers/post", "given")

@@ -250,7 +250,8 @@ async def test_what_is_wished_holds_from_the_next_page(web: httpx.AsyncClient) -
 async def test_my_view_shows_what_is_made_of_me(web: httpx.AsyncClient) -> None:
     """The page tells what a stranger sees, and after a yes what is inferred; each button is a form, and leads back."""
     page = (await web.get("/view")).text
-    assert "You see what everybody sees." in page and "/preferences/view" not in page
+    assert "You see what everybody sees. Pages of your own come with a yes to this:" in page
+    assert "/preferences/view" not in page
     assert 'href="/view"' in (await web.get("/preferences")).text
     await say(web, "given", "remember", "personalize")
     await track(web, {"type": "view", "item_id": "item-7"})

@@ -29,6 +29,8 @@ def _said(*, allowed: bool, status: str = "given") -> dict[str, Any]:
         "status": status,
         "status_text": f"status {SHARP}",
         "here_only": allowed,
+        "waits": False,
+        "stands": False,
         "next_answer": "withdrawn" if allowed else "given",
     }
 
@@ -51,6 +53,7 @@ def _row(purpose: str, **more: Any) -> dict[str, Any]:
 
 
 EMAIL = {"channel": "email", "name": "E-mail", "own_yes": True} | _said(allowed=False, status="unknown")
+POST = {"channel": "post", "name": "Post", "own_yes": True} | _said(allowed=False) | {"waits": True, "stands": True}
 GUILD = {"recipient": "tea-guild", "name": "The Tea Guild", "own_yes": True} | _said(allowed=True)
 NETWORK = {"recipient": "ad-network", "name": "An advertising network", "own_yes": False} | _said(allowed=True)
 PREFERENCES: dict[str, Any] = {
@@ -62,7 +65,7 @@ PREFERENCES: dict[str, Any] = {
     "notice": NOTICE,
     "rows": [
         _row("order", required=True, **_said(allowed=True) | {"here_only": False}),
-        _row("offers", channels=[EMAIL], **_said(allowed=True)),
+        _row("offers", channels=[EMAIL, POST], **_said(allowed=True)),
         _row("share", recipients=[GUILD, NETWORK], **_said(allowed=False, status="unknown")),
     ],
     "used": [
