@@ -74,7 +74,9 @@ class Preview:
     def _matrix(self, request: Request) -> Reply:
         scenes = self._stage.scenes() if self._stage else []
         asked = request.query
-        shown = next((s for s in scenes if (s.site, s.locale) == (asked.get("site"), asked.get("locale"))), None)
+        shown = next(
+            (s for s in scenes if (s.site, s.locale) == (asked.get("site", s.site), asked.get("locale"))), None
+        )
         shown = shown or next(iter(scenes), None)
         gpc = asked.get("gpc") == "1"
         text = self._pages.text(

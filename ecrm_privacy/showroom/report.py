@@ -142,9 +142,9 @@ def _page(report: Report, text: bytes, shots: Sequence[Shot]) -> str:
 
 
 def _groups(report: Report) -> dict[tuple[str, str], dict[tuple[str, str], list[Looked]]]:
-    """What was looked at by site and language, then by form and scheme, from narrow to wide."""
+    """What was looked at by site and language, then by form and scheme, from light to dark, from narrow to wide."""
     made: dict[tuple[str, str], dict[tuple[str, str], list[Looked]]] = {}
-    for each in sorted(report.looked, key=lambda one: (list(FORMS).index(one.form), one.theme, one.width)):
+    for each in sorted(report.looked, key=lambda one: (list(FORMS).index(one.form), one.theme != "light", one.width)):
         made.setdefault((each.site, each.locale), {}).setdefault((each.form, each.theme), []).append(each)
     return made
 
