@@ -23,6 +23,7 @@ h2:focus { outline: 0; }
 h2::before { content: var(--ecrm-logo); display: block; margin-block-end: .5rem; }
 p { white-space: pre-line; }
 small { display: block; color: var(--ecrm-muted, CanvasText); font-size: .9rem; }
+[role=status]:not(:empty) { margin-block-start: .5rem; font-weight: 600; }
 a { color: var(--accent); text-underline-offset: .2em; }
 footer { position: sticky; inset-block-end: calc(-1 * var(--pad)); display: grid; grid-auto-flow: column;
   grid-auto-columns: 1fr; gap: .5rem; margin-block-end: calc(-1 * var(--pad)); padding-block: .5rem var(--pad);
