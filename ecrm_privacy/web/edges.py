@@ -231,7 +231,7 @@ class _Answer:
         dressed.append(place)
         if caching is None or sets_cookie:  # what sets a cookie belongs to one person, whatever its handler thought
             caching = NO_STORE
-            vary = _with(vary, b"Cookie")
+            vary = _with(_with(vary, b"Cookie"), b"Sec-GPC")
         dressed.append(caching)
         dressed.append((b"vary", _with(vary, b"Origin")))
         if self._site is not None:

@@ -12,7 +12,7 @@ from personalization.interact.slots import Slots
 
 PUBLIC_AGE_S = 10
 """How long a shared cache may keep what everybody gets; so long may it show what sold out."""
-PERSONAL = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept, Accept-Language"}
+PERSONAL = {"Cache-Control": "private, no-store", "Vary": "Cookie, Sec-GPC, Accept, Accept-Language"}
 PUBLIC = {"Cache-Control": f"public, max-age={PUBLIC_AGE_S}", "Vary": "Accept, Accept-Language"}
 
 

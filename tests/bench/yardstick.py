@@ -31,7 +31,7 @@ SAMPLE = [
      "image": f"/pictures/cup-{n}.svg"}
     for n in range(8)
 ]  # fmt: skip
-NO_STORE = {"Cache-Control": "private, no-store", "Vary": "Cookie, Accept, Accept-Language"}
+NO_STORE = {"Cache-Control": "private, no-store", "Vary": "Cookie, Sec-GPC, Accept, Accept-Language"}
 
 
 class Yardstick(msgspec.Struct, frozen=True):

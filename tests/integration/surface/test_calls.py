@@ -263,6 +263,19 @@ async def test_global_privacy_control_is_honoured_and_said(web: httpx.AsyncClien
     assert found["remember"] == ("given", True, "consent")
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/pages/yours", "/v1/slots/for-you", "/v1/slots?names=for-you,popular", "/v1/permissions", "/v1/notice",
+     "/signals.js", "/preferences", "/banner", "/banner/form", "/sign-up/offers/email", "/view"],
+)  # fmt: skip
+async def test_what_the_signal_can_change_is_apart_by_it(path: str, web: httpx.AsyncClient) -> None:
+    """A cache on the way to somebody who sends Global Privacy Control is told so, and to keep nothing."""
+    reply = await web.get(path)
+    assert reply.status_code == 200
+    assert {"cookie", "sec-gpc"} <= {name.strip() for name in reply.headers["vary"].lower().split(",")}
+    assert "no-store" in reply.headers["cache-control"]
+
+
 async def test_the_script_is_for_every_page(opened: Opened) -> None:
     """`/ecrm.js` may be loaded by any page, for a short time; under its hashed name for good."""
     web = opened.browser(Origin=ELSEWHERE).http

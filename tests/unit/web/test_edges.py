@@ -122,7 +122,7 @@ def test_over_plain_http_nothing_promises_https() -> None:
 def test_what_says_nothing_about_caching_is_stored_by_nobody(client: Client) -> None:
     """The default is private."""
     headers = client.get("/data/x").headers
-    assert headers["cache-control"] == "private, no-store" and headers["vary"] == "Cookie, Origin"
+    assert headers["cache-control"] == "private, no-store" and headers["vary"] == "Cookie, Sec-GPC, Origin"
 
 
 def test_what_says_something_about_itself_keeps_it(client: Client) -> None:
