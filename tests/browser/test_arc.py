@@ -1,8 +1,10 @@
 """The product in one line: a no shows everybody's shop, a yes one's own with reasons; taken back, it is gone."""
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.visitor import Demo, Visit
+from tests.browser.test_banner import LAYOUT_SHIFT
+from tests.browser.visitor import DESK, PHONE, TAGS, Demo, Visit, at_a_shop
 
 LOOKED_AT = ("/items/kyusu-ash-glaze", "/items/matcha-bowl-winter")
 
@@ -71,3 +73,26 @@ def test_another_device_obeys_the_account(visit: Visit, demo: Demo) -> None:
     here.switches("personalize")
     there.page.goto("/pages/yours")
     expect(there.slot()).to_have_attribute("data-personal", "false")
+
+
+RESERVED = "ecrm-slot { min-block-size: 46rem }"
+SLOT = '<h1>A shop</h1><ecrm-slot name="for-you" limit="4"></ecrm-slot><p id="after">After</p>'
+SHEETS = "".join(f'<link rel="stylesheet" href="{sheet}">' for sheet in ("/static/ecrm.css", "/static/slot.css"))
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_nothing_moves_when_a_slot_is_filled(visit: Visit, demo: Demo, viewport: dict[str, int]) -> None:
+    """Neither a slot that comes into its place moves a page, nor one's own items in the place of everybody's."""
+    visitor = visit(viewport=viewport)
+    page = visitor.page
+    visitor.signs_in(demo.file["customers"][24]["customer_number"])
+    page.route("**/shop.css", lambda route: route.fulfill(body=RESERVED, content_type="text/css"))
+    at_a_shop(page, SLOT, f'{SHEETS}<link rel="stylesheet" href="/shop.css">{TAGS}')
+    visitor.slot().wait_for()
+    assert page.evaluate(LAYOUT_SHIFT) == 0
+    page.goto("/")  # here the server filled it
+    place = visitor.slot().bounding_box()
+    for word in ("given", "withdrawn"):
+        page.evaluate(f"ecrm.answer([{{purpose: 'personalize', answer: '{word}'}}])")
+        expect(visitor.slot()).to_have_attribute("data-personal", str(word == "given").lower())
+        assert visitor.slot().bounding_box() == place
