@@ -91,3 +91,17 @@ def test_without_them_an_opener_leads_where_it_says(visit: Visit) -> None:
         visitor.banner.locator("section").wait_for()
         visitor.page.locator(opener).click()
         visitor.page.wait_for_url(place)
+
+
+def test_focus_returns_to_what_opened_them(visit: Visit) -> None:
+    """By keyboard alone: the opener opens them where the reading begins, Escape closes them and leads back."""
+    visitor = visit()
+    visitor.answers("refuse_all")
+    at_a_shop(visitor.page, OPENERS)
+    opener = visitor.page.get_by_role("button", name="Your privacy")
+    opener.focus()
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.banner.locator('input[name="offers//"]')).to_be_focused()
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.banner).to_have_count(0)
+    expect(opener).to_be_focused()

@@ -59,3 +59,20 @@ def test_nobody_else_frames_it(visit: Visit) -> None:
         part for part in reply.headers["content-security-policy"].split("; ") if part.startswith("frame-ancestors")
     ]
     assert ancestors == "frame-ancestors 'self'"
+
+
+def test_both_record_the_same_answer(visit: Visit) -> None:
+    """What was said with scripts and without differs in nothing but when: in the cookie of a no, and in the record."""
+    kept: dict[bool, list[object]] = {}
+    for scripts in (True, False):
+        visitor = visit(scripts=scripts)
+        visitor.page.goto("/")
+        visitor.press("refuse_all")
+        [no] = visitor.context.cookies()
+        visitor.context.clear_cookies()
+        visitor.page.goto("/")
+        visitor.press("accept_all")
+        [record] = visitor.page.request.get("/v1/receipts").json()["receipts"]
+        changes = sorted((each["purpose"], each["status"]) for each in record["changes"])
+        kept[scripts] = [no["value"], changes, record["method"], record["notice"]]
+    assert kept[True] == kept[False]

@@ -3,8 +3,10 @@
 from importlib.resources import files
 
 import pytest
+from playwright.sync_api import Locator, expect
 
-from tests.browser.visitor import Visit
+from ecrm_privacy.web.texts import TEXTS
+from tests.browser.visitor import CHOICES, Visit, Visitor
 
 EMBEDDED = "/preferences?embedded=1"
 PAGES = ["/", "/preferences", EMBEDDED, "/view", "/receipts/check", "/signin", "/pages/yours", "/sign-up/offers/email"]
@@ -88,3 +90,106 @@ def test_controls_can_be_hit(visit: Visit) -> None:
       })
       .filter(([, height]) => height && height < 43.5)""")
     assert too_small == []
+
+
+# the question, which lies over whatever page there is -----------------------------------------------------------------
+
+VIEWS = ["ask", "choose", "done"]
+BUTTONS = {"ask": CHOICES, "choose": ("accept_all", "refuse_all", "save"), "done": ("undo", "close")}
+CUT = """(each) => [...each.querySelectorAll("*")]
+  .filter((one) => one.clientWidth && one.scrollWidth > one.clientWidth + 1)
+  .filter((one) => getComputedStyle(one).display != "inline").map((one) => one.outerHTML.slice(0, 90))"""
+MOVING = """(each) => [each, ...each.querySelectorAll("*")].flatMap((one) => [null, "::before"].map((part) => {
+  const { transitionDuration, animationName } = getComputedStyle(one, part);
+  return transitionDuration + animationName;
+})).filter((said) => said != "0snone")"""
+EDGE = "(each) => { const s = getComputedStyle(each); return [s.borderTopStyle, s.borderTopColor, s.backgroundColor]; }"
+SWITCH = "(each) => [null, '::before'].map((part) => getComputedStyle(each, part).backgroundColor)"
+RING = "(each) => { const s = getComputedStyle(each); return s.outlineStyle + ' ' + s.outlineWidth; }"
+
+
+def seen(visitor: Visitor, view: str) -> Locator:
+    """Look at one view of the question, on the front page."""
+    visitor.page.goto("/")
+    section = visitor.banner.locator("section")
+    section.wait_for()
+    if view == "choose":
+        visitor.banner.locator("[data-ecrm-action=choose]").click()
+        visitor.banner.get_by_role("switch").first.wait_for()
+    if view == "done":
+        visitor.press("accept_all")
+        visitor.banner.locator("[data-ecrm-action=close]").wait_for()
+    return section
+
+
+@pytest.mark.parametrize("size", ["narrow", "at twice the size"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_question_fits(visit: Visit, view: str, size: str) -> None:
+    """At 320 px and with text at 200 % nothing of it is cut off, and its buttons are in sight whatever is scrolled."""
+    visitor = visit(viewport=NARROW if size == "narrow" else {"width": 640, "height": 800})
+    section = seen(visitor, view)
+    if size != "narrow":
+        visitor.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert section.evaluate("(each) => each.scrollWidth <= each.clientWidth")
+    assert section.evaluate(CUT) == []
+    for end in (0, 100_000):
+        section.evaluate("(each, end) => each.scrollTo(0, end)", end)
+        for action in BUTTONS[view]:
+            expect(visitor.banner.locator(f"[data-ecrm-action={action}]")).to_be_in_viewport(ratio=0.99)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS[1:])
+def test_axe_finds_nothing_in_the_question(visit: Visit, view: str, scheme: str) -> None:
+    """Nor in the choices and in what is said afterwards."""
+    visitor = visit(color_scheme=scheme)
+    seen(visitor, view)
+    visitor.page.evaluate(AXE)
+    found = visitor.page.evaluate(f"async () => (await axe.run('ecrm-banner', {RULES})).violations")
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+def test_the_question_has_names(visit: Visit) -> None:
+    """It is a region with a name and a heading, buttons and switches say what they are about, and changes are read."""
+    visitor = visit()
+    page, words = visitor.page, TEXTS["en"]
+    seen(visitor, "ask")
+    region = page.get_by_role("region", name=words["region"], exact=True)
+    expect(region.get_by_role("heading", level=2)).to_have_text("May we remember you?")
+    for name in ("Accept all", "Refuse all", "Choose"):
+        expect(region.get_by_role("button", name=name, exact=True)).to_be_visible()
+    expect(region.get_by_role("status")).to_have_count(1)
+    region.get_by_role("button", name="Choose").click()
+    expect(region.get_by_role("heading", level=2)).to_be_focused()
+    for name in ("Our adverts on other sites", "E-mail"):
+        expect(region.get_by_role("switch", name=name, exact=True)).to_have_count(1)
+    nameless = region.get_by_role("switch").evaluate_all(
+        "all => all.filter((each) => !each.labels[0].innerText.trim())"
+    )
+    assert nameless == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_question_in_forced_colours(visit: Visit, view: str) -> None:
+    """Where the system chooses the colours, edges, what is switched on, and what has the focus can be seen."""
+    visitor = visit(forced_colors="active")
+    seen(visitor, view)
+    for action in BUTTONS[view]:
+        button = visitor.banner.locator(f"[data-ecrm-action={action}]")
+        style, edge, ground = button.evaluate(EDGE)
+        assert style == "solid" and edge != ground
+    visitor.page.keyboard.press("Tab")
+    focused = visitor.banner.locator(":focus-visible")
+    assert focused.evaluate(RING) == "solid 2px"
+    if view == "choose":
+        switch = visitor.banner.get_by_role("switch").first
+        off = switch.evaluate(SWITCH)
+        switch.check()
+        on = switch.evaluate(SWITCH)
+        assert off[0] != off[1] and on[0] != on[1] and on[0] != off[0]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_question_stands_still(visit: Visit, view: str) -> None:
+    """With reduced motion, and without: nothing in it moves by itself."""
+    assert seen(visit(reduced_motion="reduce"), view).evaluate(MOVING) == []

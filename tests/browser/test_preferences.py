@@ -1,10 +1,16 @@
 """The preferences page: one click, at once, with scripts and without; receipts that check; a way out."""
 
+import time
 from pathlib import Path
+from uuid import uuid4
 
+import jwt
 from playwright.sync_api import expect
 
-from tests.browser.visitor import Demo, Visit, at_a_shop
+from tests.browser.visitor import Demo, Visit, Visitor, at_a_shop
+from tests.integration.surface.test_tags import TC_STRING
+
+SWITCH = '[role=switch][name="answer.personalize"]'
 
 
 def test_a_switch_holds_at_once_and_can_be_undone(visit: Visit, scripts: bool) -> None:
@@ -17,9 +23,9 @@ def test_a_switch_holds_at_once_and_can_be_undone(visit: Visit, scripts: bool) -
     if scripts:
         assert page.evaluate("document.activeElement.name") == "answer.personalize"
     flash.get_by_role("button", name="Undo").click()
-    expect(page.locator('[role=switch][name="answer.personalize"]')).to_have_attribute("aria-checked", "false")
+    expect(page.locator(SWITCH)).to_have_attribute("aria-checked", "false")
     page.goto("/preferences")
-    expect(page.locator('[role=switch][name="answer.personalize"]')).to_have_attribute("aria-checked", "false")
+    expect(page.locator(SWITCH)).to_have_attribute("aria-checked", "false")
     assert page.locator("#receipts li").count() == 2
 
 
@@ -41,7 +47,7 @@ def test_it_works_by_keyboard_alone(visit: Visit) -> None:
     while page.evaluate("document.activeElement.name") != "answer.personalize":
         page.keyboard.press("Shift+Tab")
     page.keyboard.press("Space")
-    switch = page.locator('[role=switch][name="answer.personalize"]')
+    switch = page.locator(SWITCH)
     expect(switch).to_have_attribute("aria-checked", "true")
     expect(switch).to_be_focused()
     undo = page.locator("#flash").get_by_role("button", name="Undo")
@@ -59,7 +65,7 @@ def test_it_works_in_a_page_of_the_shop(visit: Visit, scripts: bool) -> None:
     frame = '<iframe src="/preferences?embedded=1" title="Privacy" width="400" height="600"></iframe>'
     at_a_shop(page, f"<h1>My account</h1>{frame}", head="")
     inside = page.frame_locator("iframe")
-    switch = inside.locator('[role=switch][name="answer.personalize"]')
+    switch = inside.locator(SWITCH)
     switch.click()
     expect(switch).to_have_attribute("aria-checked", "true")
     expect(inside.locator("#flash").get_by_role("button", name="Undo")).to_be_in_viewport()
@@ -74,7 +80,7 @@ def test_my_view_is_pressed(visit: Visit, demo: Demo, scripts: bool) -> None:
     page = visitor.page
     visitor.signs_in(demo.file["customers"][-3 if scripts else -4]["customer_number"])
     page.goto("/preferences")
-    switch = page.locator('[role=switch][name="answer.personalize"]')
+    switch = page.locator(SWITCH)
     if switch.get_attribute("aria-checked") == "false":
         visitor.switches("personalize")
     page.get_by_role("link", name="See my view").click()
@@ -169,3 +175,41 @@ def test_a_browser_can_be_forgotten(visit: Visit, scripts: bool) -> None:
     assert visitor.context.cookies() == []
     visitor.page.goto("/")
     expect(visitor.banner).to_be_visible()
+
+
+def test_a_tc_string_is_read_in_the_receipt(visit: Visit) -> None:
+    """What a TCF platform on the page handed over with the answer stands in its receipt, for whoever opens it."""
+    visitor = visit()
+    page = visitor.page
+    at_a_shop(page, "<h1>A shop</h1>")
+    visitor.banner.locator("section").wait_for()
+    said = f"ecrm.answer([{{purpose: 'remember', answer: 'given'}}], 'save', '{TC_STRING}')"
+    page.goto(f"/receipts/{page.evaluate(said)['receipt_id']}")
+    payload = page.locator("pre")
+    expect(payload).to_be_hidden()
+    page.locator("summary").click()
+    expect(payload).to_contain_text(TC_STRING)
+
+
+def signed_in(visitor: Visitor, demo: Demo, number: str) -> None:
+    """Sign in with a token, as a page of the shop does."""
+    told = {"sub": number, "aud": demo.file["audience"], "iss": demo.file["issuer"], "exp": int(time.time()) + 300}
+    token = jwt.encode({**told, "jti": str(uuid4())}, demo.file["token_secret"], "HS256")
+    reply = visitor.context.request.post("/v1/session", data={"token": token}, headers={"Origin": demo.base})
+    assert reply.status == 201, reply.text()
+
+
+def test_a_yes_of_this_browser_is_the_accounts_after_one_click(visit: Visit, demo: Demo, scripts: bool) -> None:
+    """What was said before signing in holds here alone, and is ticked for nobody; the page offers the click."""
+    here, there = visit(scripts=scripts), visit(scripts=scripts)
+    here.switches("personalize")
+    number = f"C-9{uuid4().int % 10**8:08}"
+    for visitor, held in ((here, "true"), (there, "false")):
+        signed_in(visitor, demo, number)
+        visitor.page.goto("/preferences")
+        expect(visitor.page.locator(SWITCH)).to_have_attribute("aria-checked", held)
+    everywhere = here.page.locator('.here-only button[name="answer.personalize"]')
+    everywhere.click()
+    expect(everywhere).to_have_count(0)
+    there.page.goto("/preferences")
+    expect(there.page.locator(SWITCH)).to_have_attribute("aria-checked", "true")

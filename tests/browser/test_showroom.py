@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from threading import Thread
 
@@ -14,6 +15,7 @@ from ecrm_privacy.cli import main
 from ecrm_privacy.policy.load import load
 from ecrm_privacy.showroom import browser
 from ecrm_privacy.showroom.browser import measure, presses
+from ecrm_privacy.showroom.measures import FORMS, THEMES
 from ecrm_privacy.showroom.preview import server
 from ecrm_privacy.showroom.report import Evidence, kept
 from ecrm_privacy.showroom.rules import RULES, Seen, judge
@@ -167,6 +169,8 @@ def test_the_shipped_banners_are_fair_in_every_rendering(
     assert isinstance(made, Evidence)
     assert made.report.sound
     assert {shown.notice for shown in made.report.notices} == {"shop@1"}
+    looked = {(each.locale, each.theme, each.form) for each in made.report.looked}
+    assert looked == set(product(bundle.sites["demo"].locales, THEMES, FORMS))
     [page] = (tmp_path / "rendered").glob("*.html")
     assert page.stem == made.hash.hex()
     assert b"data:image/jpeg;base64," in made.page

@@ -123,3 +123,18 @@ def test_what_a_stub_has_queued_is_answered(visit: Visit) -> None:
     assert page.evaluate("window.pinged") == "1.1"
     data, _ = ask(page, "ping")
     assert (data["gppString"], data["applicableSections"]) == ("DBAA", [-1])
+
+
+def test_a_tag_finds_the_default_before_it_runs(visit: Visit) -> None:
+    """A tag right behind `signals.js` reads what this visitor allows, of a no and of a yes; the update comes after."""
+    visitor = visit()
+    page = visitor.page
+    tag = "window.read = [dataLayer.length, dataLayer[0][0], dataLayer[0][1], dataLayer[0][2].ad_storage]"
+    page.route("**/tag.js", lambda route: route.fulfill(body=tag, content_type="text/javascript"))
+    head = f'{SCRIPT}<script src="/tag.js"></script><script type="module" src="/ecrm.js"></script>'
+    at_a_shop(page, "<h1>A shop</h1>", head)
+    assert page.evaluate("window.read") == [1, "consent", "default", "denied"]
+    visitor.press("accept_all")
+    assert page.evaluate("[dataLayer.at(-1)[1], dataLayer.at(-1)[2].ad_storage]") == ["update", "granted"]
+    page.reload()
+    assert page.evaluate("window.read") == [1, "consent", "default", "granted"]

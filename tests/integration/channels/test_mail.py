@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,19 @@ async def test_the_welcome_carries_the_privacy_summary(opened: Opened, mailbox: 
     text = text_of(welcome)
     for words in ("News and offers", "Name and addresses", "two years after your yes", "/preferences", "/unsubscribe/"):
         assert words in text, words
+
+
+async def test_the_form_carries_it_before_anything_is_typed(opened: Opened) -> None:
+    """Who, what for, with which data, how long, and how it ends stand beside the field for the address."""
+    text = unescape((await opened.browser().http.get("/sign-up/offers/email")).text)
+    field, summary = text.index('name="address"'), text.index('id="about-offers"')
+    assert field < summary
+    purposes = (await opened.browser().http.get("/v1/notice")).json()["purposes"]
+    offers = next(each for each in purposes if each["purpose"] == "offers")
+    names = [each["name"] for each in (*offers["categories"], *offers["recipients"])]
+    sender = ("Hollin & Reed", "4 Weir Lane", "privacy@hollin-reed.example")
+    for words in (offers["name"], offers["text"], offers["benefit"], offers["retention"], *names, *sender):
+        assert words in text[summary:], words
 
 
 async def test_no_welcome_to_whoever_took_it_back_meanwhile(opened: Opened, mailbox: Mailbox, address: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.houses import ORIGIN, Browser, Opened, idempotent
 from tests.integration.channels.people import asked_to_confirm, status
-from tests.mailbox import Mailbox
+from tests.mailbox import Mailbox, link_in
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +40,22 @@ async def test_one_click_from_the_mail_program(opened: Opened, mailbox: Mailbox,
     newest = (await browser.http.get("/v1/receipts")).json()["receipts"][0]
     assert newest["evidence"] == "one-click unsubscribe (RFC 8058)"
     assert [(each["channel"], each["status"]) for each in newest["changes"]] == [("email", "withdrawn")]
+
+
+@pytest.mark.parametrize("form", ["urlencoded", "multipart"])
+async def test_the_mails_own_headers_are_enough(opened: Opened, mailbox: Mailbox, address: str, form: str) -> None:
+    """Address and body are those of the letter as it arrived; RFC 8058 lets a program send the body in two forms."""
+    browser, _ = await asked_to_confirm(opened, mailbox, address)
+    await opened.browser().http.post(link_in(mailbox.to(address)[0]))
+    await opened.settle()
+    letter = mailbox.to(address)[-1]
+    assert [len(letter.get_all(name, [])) for name in ("List-Unsubscribe", "List-Unsubscribe-Post")] == [1, 1]
+    url = letter["List-Unsubscribe"].removeprefix("<").removesuffix(">")
+    name, _, value = letter["List-Unsubscribe-Post"].partition("=")
+    sent = {"files": {name: (None, value)}} if form == "multipart" else {"data": {name: value}}
+    reply = await httpx.AsyncClient(transport=httpx.ASGITransport(app=opened.app)).post(url, **sent)
+    assert reply.status_code == 200
+    assert await status(browser) == "withdrawn"
 
 
 async def test_looking_ends_nothing(opened: Opened, mailbox: Mailbox, address: str) -> None:

@@ -1,6 +1,7 @@
 """The preferences page with scripts off: every answer and every right is a button of a plain form."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -26,6 +27,20 @@ async def test_every_permission_has_its_button(opened: Opened) -> None:
         own += [f"answer.{name}/{channel}" for channel in purpose.channels if channel in purpose.own_yes]
         own += [f"answer.{name}//{recipient}" for recipient in purpose.recipients if recipient in purpose.own_yes]
     assert sorted(offered) == sorted(own)
+
+
+@pytest.mark.parametrize("locale", ["en", "ar"])
+async def test_every_purpose_says_what_it_is(locale: str, opened: Opened) -> None:
+    """In plain words: what is done, what one gains, with which data, who receives it, and how long it is kept."""
+    browser = opened.browser(**{"Accept-Language": locale})
+    text = unescape((await browser.http.get("/preferences")).text)
+    purposes = (await browser.http.get("/v1/notice")).json()["purposes"]
+    assert len(purposes) > len(CHOOSABLE)
+    for each in purposes:
+        section = text.partition(f'id="purpose-{each["purpose"]}"')[2].partition("</section>")[0]
+        names = [one["name"] for kind in ("categories", "recipients", "channels") for one in each[kind]]
+        for words in (each["name"], each["text"], each["benefit"], each["retention"], *names):
+            assert words and words in section, (each["purpose"], words)
 
 
 async def test_no_then_yes_then_no_again(opened: Opened) -> None:
