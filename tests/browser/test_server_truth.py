@@ -14,9 +14,12 @@ SEVEN_DAYS_S = 7 * 86_400
 
 
 def allowed(visitor: Visitor) -> set[str]:
-    """The purposes that need a yes and are allowed."""
-    rows = visitor.page.evaluate("ecrm.permissions")
-    return {row["purpose"] for row in rows if row["allowed"] and row["basis"] == "consent"}
+    """The purposes that need a yes and are allowed, in the permissions and to a tag that asks."""
+    rows = visitor.page.evaluate("ecrm.permissions.map((row) => ({...row, told: ecrm.allowed(row.purpose)}))")
+    rows = [row for row in rows if row["basis"] == "consent"]
+    found = {row["purpose"] for row in rows if row["allowed"]}
+    assert {row["purpose"] for row in rows if row["told"]} == found
+    return found
 
 
 def answered(visitor: Visitor) -> dict[str, str]:

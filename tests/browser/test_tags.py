@@ -135,6 +135,6 @@ def test_a_tag_finds_the_default_before_it_runs(visit: Visit) -> None:
     at_a_shop(page, "<h1>A shop</h1>", head)
     assert page.evaluate("window.read") == [1, "consent", "default", "denied"]
     visitor.press("accept_all")
-    assert page.evaluate("[dataLayer.at(-1)[1], dataLayer.at(-1)[2].ad_storage]") == ["update", "granted"]
+    until(page, "dataLayer.at(-1)[1] == 'update' && dataLayer.at(-1)[2].ad_storage == 'granted'")
     page.reload()
     assert page.evaluate("window.read") == [1, "consent", "default", "granted"]
