@@ -83,7 +83,7 @@ class Hallway:
     def signals(self, request: Connection) -> Signals:
         """Return what came with the request and can only narrow."""
         regime = self.bundle.jurisdiction(self.region(request)).regime
-        gpc = "1" in request.headers.getall("sec-gpc", [])
+        gpc = "1" in (*request.headers.getall("sec-gpc", []), request.query_params.get("gpc"))  # it can only narrow
         site = self._told_site(request)
         if site is None and "authorization" not in request.headers:
             site = self.site(request)

@@ -42,6 +42,7 @@ class State(msgspec.Struct, frozen=True):
     gpp: gpp.Gpp
     apis: tuple[str, ...]
     ready: bool
+    gpc_heard: bool = False
 
 
 def consent_mode(rows: Iterable[PermissionRow], *, ready: bool = True) -> dict[str, str | int]:
@@ -72,7 +73,7 @@ async def signals_script(
             ready = True
     law, rows = bundle.jurisdiction(hallway.region(request)), visitor.permissions
     told = gpp.told(bundle, law, rows, gpc=visitor.gpc)
-    state = msgspec.json.encode(State(rows, consent_mode(rows, ready=ready), told, APIS, ready))
+    state = msgspec.json.encode(State(rows, consent_mode(rows, ready=ready), told, APIS, ready, visitor.gpc))
     vary = ("Cookie", *hallway.notice_varies_with)
     headers = {"Cross-Origin-Resource-Policy": "same-site", "Vary": ", ".join(vary)}
     return Response(rendered(state), media_type="text/javascript", headers=headers)

@@ -259,6 +259,23 @@ def test_global_privacy_control_is_named_and_kept(visit: Visit) -> None:
     expect(switch).to_have_attribute("aria-checked", "false")
 
 
+SIGNALLING = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
+
+
+def test_the_signal_is_heard_where_a_proxy_drops_its_header(visit: Visit) -> None:
+    """The property that pages can read counts like the header: it is said, and what it closes stays closed."""
+    visitor = visit()
+    visitor.page.add_init_script(SIGNALLING)
+    visitor.page.goto("/")
+    expect(visitor.banner).to_contain_text("sell or share")
+    visitor.press("accept_all")
+    until(visitor.page, "ecrm.allowed('personalize')")
+    assert not visitor.page.evaluate("ecrm.allowed('advertise')")
+    assert visitor.page.evaluate("dataLayer.at(-1)[2].ad_storage") == "denied"
+    visitor.page.reload()
+    assert visitor.page.evaluate("dataLayer[0][2].ad_storage") == "denied"
+
+
 def test_what_stands_beside_the_page_stays_free(visit: Visit, scripts: bool) -> None:
     """On a wide screen the banner stands in the shop's column and covers nothing of the panel beside it."""
     visitor = visit(scripts=scripts, viewport=DESK)

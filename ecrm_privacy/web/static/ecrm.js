@@ -44,7 +44,12 @@ let banner;
 let loaded;
 let queue = [];
 
-const call = (path, options) => fetch(new URL(path, here), { credentials: "include", cache: "no-store", ...options });
+// A page may know of Global Privacy Control what no header says, behind a proxy that drops it.
+const call = (path, options) => {
+  const url = new URL(path, here);
+  if (navigator.globalPrivacyControl) url.searchParams.set("gpc", 1);
+  return fetch(url, { credentials: "include", cache: "no-store", ...options });
+};
 
 const post = (path, data, headers) =>
   call(path, {

@@ -2,13 +2,16 @@
 // visitor allows behind this function (`/signals.js`), so nothing is guessed and nothing waits.
 (state) => {
   "use strict";
-  window.ecrm = { permissions: state.permissions };
+  // A page may know of Global Privacy Control what no header said: until ecrm.js has asked, nothing of it is certain.
+  const unheard = navigator.globalPrivacyControl && !state.gpc_heard;
+  window.ecrm = { permissions: unheard ? [] : state.permissions };
+  if (unheard) for (const type of ["ad_storage", "ad_user_data", "ad_personalization"]) state.google[type] = "denied";
   (function () {
     (window.dataLayer ||= []).push(arguments);
   })("consent", "default", state.google);
 
   let { gpp } = state;
-  let signalStatus = state.ready ? "ready" : "not ready";
+  let signalStatus = state.ready && !unheard ? "ready" : "not ready";
   let cmpDisplayStatus = "hidden";
   let last = 0;
   const listeners = new Map();
