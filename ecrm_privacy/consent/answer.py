@@ -4,14 +4,21 @@ A "no" is always taken, whatever notice was shown; a yes counts only to a notice
 Closing a purpose closes everything under it, so that a later yes to the purpose revives no channel and no recipient.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Annotated
 
 import msgspec
 
 from ecrm_privacy.consent import tcf
-from ecrm_privacy.consent.standing import Standing, StatusRow, SubjectView, of_purposes, purpose_rule
+from ecrm_privacy.consent.standing import (
+    Standing,
+    StatusRow,
+    SubjectView,
+    of_purposes,
+    permissions,
+    purpose_rule,
+)
 from ecrm_privacy.errors import EmptyAnswer, Malformed, RequiredPurpose, UnknownNotice, UnknownPurpose
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.ledger.record import Change
@@ -35,6 +42,7 @@ NO_NOTICE = NoticeVersion("unknown@1")
 """What is written down for a notice whose name cannot be one: that text could be anything, also somebody's name."""
 ASKS_AGAIN = frozenset({"unknown", "expired", "stale_notice"})
 CLOSED_BY_ANSWER = frozenset({"refused", "withdrawn", "objected"})
+_SAID_YES = YES | {ConsentStatus.REQUESTED}
 
 
 class SaidAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -131,11 +139,22 @@ def changes(
     return tuple(made.values())
 
 
+def ways_back(standing: Standing, signals: Signals, said: Said, made: Iterable[Change]) -> Iterator[SaidAnswer]:
+    """Make the answers that undo what was changed where somebody stood; of several, not what stood so before."""
+    rows = {(row.purpose, row.channel, row.recipient): row for row in permissions(standing, signals)}
+    for change in made:
+        row = rows.get((Purpose(change.purpose), change.channel or None, change.recipient or None))
+        was, now = row is not None and (row.allowed or row.status in _SAID_YES), change.status in _SAID_YES
+        if was != now or len(said.answers) == 1:
+            word = Answer.WITHDRAWN if now else Answer.GIVEN
+            yield SaidAnswer(Purpose(change.purpose), word, change.channel or None, change.recipient or None)
+
+
 def _a_parent_said_yes(standing: Standing, view: SubjectView, rule: Rule) -> bool:
     row = view.statuses.get(rule)
     if row is None or not row.by_parent or not standing.is_under_age([view]):
         return False
-    return row.on(standing.today) in {*YES, ConsentStatus.REQUESTED} and standing.still_good(rule.purpose, row)
+    return row.on(standing.today) in _SAID_YES and standing.still_good(rule.purpose, row)
 
 
 def confirmed(

@@ -14,12 +14,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from ecrm_privacy.consent.answer import answer_due
+from ecrm_privacy.consent.answer import SaidAnswer, answer_due, ways_back
 from ecrm_privacy.consent.desk import ConsentDesk, Taken, Where, hash_token
 from ecrm_privacy.consent.links import Links
 from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.consent.reception import OPENED, Reception
-from ecrm_privacy.consent.standing import permissions, signalled
+from ecrm_privacy.consent.standing import Standing, permissions, signalled
 from ecrm_privacy.consent.visitor import answered_since
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
@@ -128,17 +128,22 @@ async def prefer(
     fields = form(body)
     key = own_key(fields, body)
     said = desks.hallway.check_yes(request, caller, said_by_form(fields, desks.hallway.bundle, where))
-    heard = reception.hear(said, signals, where, "form")
+    undo: list[SaidAnswer] = []
+    count = reception.hear(said, signals, where, "form")
+
+    def heard(before: Standing, made: Any) -> None:
+        count(before, made)
+        undo.extend(ways_back(before, signals, said, made))
+
     taken = await desks.desk.take(caller, said, signals, where, idempotency_key=key, body=body, heard=heard)
     if "return_to" in fields:
         reply: Response[Any] = Redirect(back(fields["return_to"], desks.hallway.site_origins()), status_code=303)
     else:
         caller = Caller(hash_token(taken.session_token)) if taken.session_token else caller
-        undo = {field_name(answer): "withdrawn" if answer.answer == "given" else "given" for answer in said.answers}
         flash = {
             "text": texts(where.locale)["saved"],
             "receipt_url": f"/receipts/{taken.receipt_id}",
-            "undo": [{"name": name, "value": value} for name, value in undo.items()] if len(undo) == 1 else None,
+            "undo": [{"name": field_name(answer), "value": str(answer.answer)} for answer in undo],
         }
         seen = look(request, caller, after(signals, taken, desks.hallway), where)
         reply = await _letter(desks, seen, flash)

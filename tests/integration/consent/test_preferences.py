@@ -92,6 +92,21 @@ async def test_undo_takes_one_answer_back(opened: Opened) -> None:
     assert "remember" in await browser.allowed()
 
 
+@pytest.mark.parametrize("all_of_them", ["refuse_all", "accept_all"])
+async def test_undo_takes_all_answers_back(all_of_them: str, opened: Opened) -> None:
+    """After yes or no to all, too: what it changed stands as before, and what it did not change is not touched."""
+    browser = opened.browser()
+    page = await browser.http.get("/preferences")
+    for name in ("answer.remember", "answer.offers", "answer.offers/post"):
+        page = await press(browser, page, name, "given")
+    before = await browser.allowed()
+    assert before == {"order", "measure", "remember", "offers", "offers/post"}
+    page = await press(browser, page, "method", all_of_them)
+    assert await browser.allowed() != before
+    await press(browser, page, "method", "undo")
+    assert await browser.allowed() == before
+
+
 async def test_each_receipt_of_ones_own_can_be_read_and_kept(opened: Opened) -> None:
     """The list leads to each, though only the person kept its name; what is saved is sound, and nobody else gets it."""
     browser = opened.browser()
