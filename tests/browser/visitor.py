@@ -41,6 +41,7 @@ class Visitor(NamedTuple):
         with self.page.expect_response("**/v1/answers*") as reply:
             button.click()
         assert reply.value.status == 201
+        button.wait_for(state="detached")  # the page has taken it up, not only heard it
 
     def answers(self, action: str) -> None:
         """Answer the banner of the front page with one button, and let go of the receipt."""
