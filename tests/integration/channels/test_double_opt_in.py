@@ -10,6 +10,7 @@ from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.vocabulary import Category
+from ecrm_privacy.web.texts import TEXTS
 from tests.conftest import ADMIN_PASSWORD
 from tests.houses import Opened, idempotent
 from tests.integration.channels.people import asked_to_confirm, sign_up, status
@@ -59,7 +60,7 @@ async def test_the_confirmed_yes_is_an_entry_with_its_evidence(opened: Opened, m
 
 
 async def test_links_that_do_not_confirm_are_told_apart(opened: Opened, mailbox: Mailbox, address: str) -> None:
-    """Forged, used and out of time are problems of their own, shown and pressed; nothing changes."""
+    """Forged, used and out of time are problems of their own, shown and pressed, in people's words; nothing changes."""
     browser, link = await asked_to_confirm(opened, mailbox, address)
     http = opened.browser().http
     assert (await http.post(link)).status_code == 200
@@ -67,15 +68,17 @@ async def test_links_that_do_not_confirm_are_told_apart(opened: Opened, mailbox:
     async with opened.as_admin() as admin:
         await admin.execute("update ecrm.pending set expires = now() where sealed is not null")
     flipped = link[:-2] + ("A" if link[-2] != "A" else "B") + link[-1]
-    for path, kind, code in (
-        (link, "link-used", 410),
-        (old, "link-expired", 410),
-        (flipped, "link-unknown", 404),
-        ("/confirm/nobody@example.com", "link-unknown", 404),
-        (f"{link}A", "link-unknown", 404),
+    for path, kind, code, words in (
+        (link, "link-used", 410, "used"),
+        (old, "link-expired", 410, "over"),
+        (flipped, "link-unknown", 404, "link"),
+        ("/confirm/nobody@example.com", "link-unknown", 404, "link"),
+        (f"{link}A", "link-unknown", 404, "link"),
     ):
         for reply in (await http.get(path), await http.post(path)):
             assert (reply.status_code, reply.json()["type"]) == (code, f"/problems/{kind}")
+        page = await http.get(path, headers={"Accept": "text/html", "Accept-Language": "ar"})
+        assert TEXTS["ar"][f"problem_{words}_text"] in page.text
     assert await status(browser) == "given" and await status(late) == "requested"
 
 
