@@ -96,7 +96,6 @@ def number(value: int, locale: str) -> str:
 
 
 @lru_cache(KEPT_MOST)
-@lru_cache(KEPT_MOST)
 def percent(share: float, locale: str) -> str:
     """Return a share of 1 in whole hundredths: 34%, 34 %, ۳۴٪."""
     tables = _tables(locale)
@@ -105,6 +104,7 @@ def percent(share: float, locale: str) -> str:
     return figures(str(written).replace("%", sign), locale)
 
 
+@lru_cache(KEPT_MOST)
 def price(amount_minor: int | None, currency: str | None, locale: str) -> str:
     """Return a price: €14.50, 14,50 €, €۱۴٫۵۰; nothing for none."""
     if amount_minor is None or currency is None:

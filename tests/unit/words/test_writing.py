@@ -71,3 +71,9 @@ def test_languages_count_by_their_own_rules() -> None:
     assert [writing.category(n, "ar") for n in (0, 1, 2, 3, 11, 100)] == ["zero", "one", "two", "few", "many", "other"]
     assert writing.categories("ar") == ("zero", "one", "two", "few", "many", "other")
     assert writing.categories("de") == ("one", "other")
+
+
+def test_what_stands_at_every_item_is_written_once() -> None:
+    """A day, a share and a price are put into words once; a page of items pays for a look-up each."""
+    for write, *given in ((writing.day, date(2026, 5, 3)), (writing.percent, 0.34), (writing.price, 1450, "EUR")):
+        assert write(*given, "de") is write(*given, "de")  # type: ignore[operator]
