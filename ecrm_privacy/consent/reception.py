@@ -17,7 +17,7 @@ from ecrm_privacy.consent.desk import Heard, Where
 from ecrm_privacy.consent.standing import Standing, SubjectView
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.ledger.record import Change
-from ecrm_privacy.policy.documents import Rule
+from ecrm_privacy.policy.documents import Bundle, Rule
 from ecrm_privacy.vocabulary import YES, Channel, ConsentStatus, ExpressionMethod, Purpose, Recipient
 
 FLUSH_S = 60.0
@@ -104,12 +104,10 @@ class Reception:
         if met in self._counts or len(self._counts) < KEPT_MOST:
             self._counts[met] += 1
 
-    def met(self, standing: Standing, signals: Signals, where: Where, way: Way, what: str) -> None:
-        """Count that whoever owes an answer was served the notice of a site, or saw it, or opened it."""
-        bundle = standing.bundle
-        if answer_due(standing, signals):
-            notice = bundle.current_notice(bundle.sites[where.site].notice).name
-            self.count(notice, bundle.jurisdiction(where.jurisdiction).name, where.locale, way, what)
+    def met(self, bundle: Bundle, where: Where, way: Way, what: str) -> None:
+        """Count that somebody who owes an answer was served the notice of a site, or saw it, or opened it."""
+        notice = bundle.current_notice(bundle.sites[where.site].notice).name
+        self.count(notice, bundle.jurisdiction(where.jurisdiction).name, where.locale, way, what)
 
     def hear(self, said: Said, signals: Signals, where: Where, way: Way) -> Heard:
         """Return what counts an answer once it is written; a notice that the policy does not know is not counted."""

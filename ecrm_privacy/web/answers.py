@@ -99,16 +99,18 @@ async def notice(
             headers={"Cache-Control": "public, max-age=60", "Vary": ", ".join(hallway.notice_varies_with)},
         )
     standing = await desk.standing(caller)
-    reception.met(standing, signals, where, "script", SEEN)
-    reply = _question(desk, standing, signals, where)
+    due = answer_due(standing, signals)
+    if due:
+        reception.met(standing.bundle, where, "script", SEEN)
+    reply = _question(desk, standing, signals, where, due=due)
     return Response(reply, headers={"Vary": ", ".join(("Cookie", *hallway.notice_varies_with))})
 
 
-def _question(desk: ConsentDesk, standing: Standing, signals: Signals, where: Where) -> NoticeReply:
+def _question(desk: ConsentDesk, standing: Standing, signals: Signals, where: Where, *, due: bool) -> NoticeReply:
     """What to ask this visitor."""
     shown = desk.notice(standing.bundle, where.site, where.locale, where.jurisdiction)
     asked = tuple(_asked(purpose, standing, signals) for purpose in shown.purposes)
-    gpc, due = signalled(standing, signals), answer_due(standing, signals)
+    gpc = signalled(standing, signals)
     return NoticeReply(shown.notice, asked, shown.jurisdiction, shown.regime, gpc, labels(where.locale), due)
 
 
@@ -254,15 +256,16 @@ async def permitted(
     standing = await desk.standing(caller)
     if asked is not None:
         return await history.of(standing, asked, where)
-    reception.met(standing, signals, where, "script", SERVED)
-    question = None
-    if with_question and answer_due(standing, signals):
-        reception.met(standing, signals, where, "script", SEEN)
-        question = _question(desk, standing, signals, where)
+    question, due = None, answer_due(standing, signals)
+    if due:
+        reception.met(standing.bundle, where, "script", SERVED)
+    if due and with_question:
+        reception.met(standing.bundle, where, "script", SEEN)
+        question = _question(desk, standing, signals, where, due=due)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
     rows = capturing(permissions(standing, signals), hallway.preferences)
     told = _told(standing.bundle, where, rows, gpc=signalled(standing, signals))
-    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals), told, question)
+    return PermissionsReply(rows, NoticeVersion(shown.name), due, told, question)
 
 
 def _told(bundle: Bundle, where: Where, rows: tuple[PermissionRow, ...], *, gpc: bool) -> platform.Gpp | None:

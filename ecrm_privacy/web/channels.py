@@ -75,8 +75,8 @@ async def unsubscribe_page(
     locale: NamedDependency[str],
 ) -> Response[str]:
     """What a link ends, and the button that does."""
-    ending = channels.endings.look(token, hallway.bundle)
-    return _unsubscribe(ending.bundle, ending.purpose, ending.channel, pages, locale, done=False)
+    ending = channels.endings.look(token)
+    return _unsubscribe(hallway.bundle, ending.purpose, ending.channel, pages, locale, done=False)
 
 
 @post("/unsubscribe/{token:str}", status_code=200)

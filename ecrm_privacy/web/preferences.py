@@ -67,9 +67,13 @@ def look(request: AnyRequest, caller: Caller, signals: Signals, where: Where) ->
     return Look(caller, signals, where, address, request.query_params.get("embedded") == "1")
 
 
-async def _letter(desks: Desks, seen: Look, flash: Any = None) -> Response[str]:
+async def _letter(desks: Desks, seen: Look, flash: Any = None, reception: Reception | None = None) -> Response[str]:
+    """Render the page; `reception` counts that the notice was opened, for somebody who owes an answer."""
     caller, signals, where = seen.caller, seen.signals, seen.where
     standing = await desks.desk.standing(caller)
+    due = answer_due(standing, signals)
+    if due and reception is not None:
+        reception.met(standing.bundle, where, "form", OPENED)
     bundle, t = standing.bundle, texts(where.locale)
     shown = desks.desk.notice(bundle, where.site, where.locale, where.jurisdiction)
     profile = await desks.rights.profile(caller)
@@ -86,7 +90,7 @@ async def _letter(desks: Desks, seen: Look, flash: Any = None) -> Response[str]:
         gpc=signalled(standing, signals),
         signed_in={"name": profile.get("contact", {}).get("name", "—")} if standing.account else None,
         idempotency_key=secrets.token_urlsafe(24),
-        answer_due=answer_due(standing, signals),
+        answer_due=due,
         address=seen.address,
         embedded=seen.embedded,
         view=desks.view,
@@ -109,9 +113,8 @@ async def preferences(
 ) -> Response[str]:
     """What we do with your data, and your say about each of it."""
     seen = look(request, caller, signals, where)
-    if not seen.embedded:  # a frame of the account page was opened by nobody
-        reception.met(await desks.desk.standing(caller), signals, where, "form", OPENED)
-    return await _letter(desks, seen)
+    # A frame of the account page was opened by nobody.
+    return await _letter(desks, seen, reception=None if seen.embedded else reception)
 
 
 @post("/preferences", status_code=200)

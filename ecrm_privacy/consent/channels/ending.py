@@ -3,8 +3,6 @@
 Whoever ends a channel is not signed in, and need not be: the link says what it ends, and narrowing is all it can do.
 """
 
-import msgspec
-
 from ecrm_privacy.consent.answer import Said, SaidAnswer, apply, changes
 from ecrm_privacy.consent.channels import store
 from ecrm_privacy.consent.channels.addresses import SMS
@@ -31,14 +29,6 @@ ONE_CLICK, STOP_WORD = "one-click unsubscribe (RFC 8058)", "a word that stops, s
 CLOSED = frozenset({ConsentStatus.REFUSED, ConsentStatus.WITHDRAWN, ConsentStatus.OBJECTED})
 
 
-class Ending(msgspec.Struct, frozen=True):
-    """What a link ends, to show: nobody's name. A purpose or channel that the policy dropped is ended anyway."""
-
-    bundle: Bundle
-    purpose: Purpose
-    channel: Channel
-
-
 class Endings:
     """Takes back what a message belongs to."""
 
@@ -47,10 +37,9 @@ class Endings:
         self._indexes = indexes
         self._links = MessageLinks(desk.keyring)
 
-    def look(self, token: str, bundle: Bundle) -> Ending:
-        """Return what a link ends. Raises LinkUnknown; asks nobody."""
-        found = self._links.unsubscribed_by(token)
-        return Ending(bundle, found.purpose, found.channel)
+    def look(self, token: str) -> Unsubscribe:
+        """Return what a link ends, also where the policy dropped it. Raises LinkUnknown; asks nobody."""
+        return self._links.unsubscribed_by(token)
 
     async def end(self, token: str) -> Unsubscribe:
         """End it; it may be ended already, or its person be erased. Raises LinkUnknown, Unavailable."""
