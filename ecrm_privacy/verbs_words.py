@@ -17,7 +17,7 @@ def words_check(config: Config, given: Namespace) -> int:
         line
         for each in catalogues(config)
         for line in findings(each)
-        if not given.locale or f"/{given.locale}.toml: " in line
+        if not given.locale or f"/{given.locale}.ftl: " in line
     ]
     for line in found:
         say(f"problem: {line}")

@@ -1,15 +1,15 @@
-"""Catalogues of words: one TOML file per language, the same keys in each, `{name}` for what a page fills in.
+"""Catalogues of words: one Fluent file per language (projectfluent.org), the same keys in each.
 
-A key that depends on a number is a table with one text per plural category of its language (CLDR: zero, one, two, few,
-many, other):
+    hello = Hello, { $name }
+    used_times = { $count ->
+        [one] once
+       *[other] { $number } times
+    }
 
-    [used_times]
-    one = "{count} раз"
-    few = "{count} раза"
-
-Read, it is `used_times.one`, `used_times.few`, … in the one plain dict that templates are handed. What was translated
-stands under `made_from/`: for each key the hash of the English text that the translation says; where the two differ
-now, somebody must read the translation again.
+Read, they are one plain dict of texts with `{name}` where a page fills something in. What depends on a number chooses
+by `$count`, in the plural categories of its language (CLDR), and writes it by `$number`, in the language's own digits;
+such a text is a `Message`, filled like any other. What was translated stands under `made_from/`: for each key the hash
+of the English text that the translation says; where the two differ now, somebody must read the translation again.
 """
 
 import hashlib
@@ -17,9 +17,14 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ecrm_privacy.words.writing import categories, category, direction, number
+from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime.resolver import Pattern
+from fluent.syntax import FluentParser, ast
+from fluent.syntax.serializer import serialize_expression, serialize_variant_key
+
+from ecrm_privacy.words.writing import categories, direction, number
 
 DEFAULT_LOCALE: Final = "en"
 MADE_FROM: Final = "made_from"
@@ -35,13 +40,36 @@ LEFT_TO_RIGHT = re.compile(
 Words = dict[str, str]
 """Key → text, in one language; besides, `locale` names the language and `dir` its direction."""
 
+Forms = dict[str, str]
+"""What a message may become: `.few` → text; one that has no choice is the one form without a name."""
+
+
+class Message(str):
+    """A text that Fluent itself fills, because it chooses or says another one; as a string it is its default form."""
+
+    _bundle: FluentBundle
+    _pattern: Pattern
+
+    def __new__(cls, text: str, bundle: FluentBundle, pattern: Pattern) -> "Message":
+        """Return `text` with the means to fill it."""
+        made = super().__new__(cls, text)
+        made._bundle, made._pattern = bundle, pattern
+        return made
+
+    def format(self, *_: object, **parts: object) -> str:
+        """Return the form that `parts` choose. Raises FluentReferenceError for a part that is missing."""
+        text, errors = self._bundle.format_pattern(self._pattern, parts)
+        if errors:
+            raise errors[0]
+        return str(text)
+
 
 class Catalogues(Mapping[str, Words]):
     """The words of one folder, by language; a file is read when its language is first spoken."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.files = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+        self.files = {path.stem: path for path in sorted(folder.glob("*.ftl"))}
         self._read: dict[str, Words] = {}
 
     @property
@@ -55,13 +83,13 @@ class Catalogues(Mapping[str, Words]):
 
     def beside(self, folder: Path) -> None:
         """Take the catalogues of another folder, too; where both have a language, the other's count."""
-        self.files |= {path.stem: path for path in sorted(folder.glob("*.toml"))}
+        self.files |= {path.stem: path for path in sorted(folder.glob("*.ftl"))}
         self._read.clear()
 
     def __getitem__(self, locale: str) -> Words:
         """Return the words of `locale`; what it does not say is said in English. Raises KeyError for none."""
         if (found := self._read.get(locale)) is None:
-            said = {"locale": locale, **flat(tomllib.loads(self.files[locale].read_text("utf-8")))}
+            said = {"locale": locale, **read(self.files[locale].read_text("utf-8"), locale)}
             found = said if locale == DEFAULT_LOCALE else {**self[DEFAULT_LOCALE], **said}
             self._read[locale] = found
         return found
@@ -80,11 +108,21 @@ class Catalogues(Mapping[str, Words]):
         return self[next((name for name in (locale, language) if name in self.files), DEFAULT_LOCALE)]
 
 
-def flat(read: Mapping[str, Any]) -> Words:
-    """Return a parsed catalogue with its plural tables as `key.category`."""
+def read(text: str, locale: str) -> Words:
+    """Return the texts of a Fluent file; what cannot be read or filled is left out, and named by `findings`."""
+    resource = FluentResource(text)
+    bundle = FluentBundle([locale, DEFAULT_LOCALE], use_isolating=False)
+    bundle.add_resource(resource)
     made: Words = {}
-    for key, text in read.items():
-        made |= {f"{key}.{each}": form for each, form in text.items()} if isinstance(text, dict) else {key: text}
+    for key, said in _patterns(resource):
+        forms = _forms(said)
+        if all(isinstance(element, ast.TextElement) or _name(element) for element in said.elements):
+            made[key] = forms[""]
+        elif (pattern := bundle.get_message(key).value) is not None:
+            places = {place for form in forms.values() for place in PLACE.findall(form)}
+            default, errors = bundle.format_pattern(pattern, {place: f"{{{place}}}" for place in {*places, "count"}})
+            if not errors:
+                made[key] = Message(str(default), bundle, pattern)
     return made
 
 
@@ -98,12 +136,9 @@ def filled(words: Words, key: str, **parts: str) -> str:
 
 
 def counted(words: Words, key: str, count: int, **parts: str) -> str:
-    """Return the text of `key` for `count` things, as the language of `words` counts them; `{count}` is the number."""
-    language = words["locale"]
-    form = f"{key}.{category(count, language)}"
-    if form not in words:
-        form = f"{key}.other"
-    return filled(words, form, count=number(count, language), **parts)
+    """Return the text of `key` for `count` things, as the language of `words` counts them."""
+    said = number(count, words["locale"])
+    return words[key].format(count=count, number=said, **parts)
 
 
 # What is missing or stale ---------------------------------------------------------------------------------------------
@@ -111,13 +146,14 @@ def counted(words: Words, key: str, count: int, **parts: str) -> str:
 
 def findings(catalogues: Catalogues) -> Iterator[str]:
     """What is missing, superfluous, filled in otherwise or stale in a folder of catalogues, as "file: key: what"."""
-    source = _said(catalogues, DEFAULT_LOCALE)
+    source, _ = _said(catalogues, DEFAULT_LOCALE)
     for locale in catalogues:
         file = catalogues.named_file(locale)
-        said = _said(catalogues, locale)
+        said, unread = _said(catalogues, locale)
+        yield from (f"{file}: {what}" for what in unread)
         yield from (f"{file}: {key}: missing" for key in source if key not in said)
-        yield from (f"{file}: {key}: not in {DEFAULT_LOCALE}.toml" for key in said if key not in source)
-        if said.get("dir") != direction(locale):
+        yield from (f"{file}: {key}: not in {DEFAULT_LOCALE}.ftl" for key in said if key not in source)
+        if said.get("dir") != {"": direction(locale)}:
             yield f"{file}: dir: this language is written '{direction(locale)}'"
         for key in source.keys() & said.keys():
             yield from (f"{file}: {key}{what}" for what in _unlike(source[key], said[key], locale))
@@ -133,14 +169,15 @@ def made_from(catalogues: Catalogues, locale: str) -> dict[str, str]:
 
 def vouch(catalogues: Catalogues, locale: str, keys: frozenset[str] = frozenset()) -> list[str]:
     """Write down that `locale` says what English says now, for `keys` or all of them; returns those that changed."""
-    source, said, before = _said(catalogues, DEFAULT_LOCALE), _said(catalogues, locale), made_from(catalogues, locale)
+    (source, _), (said, _) = _said(catalogues, DEFAULT_LOCALE), _said(catalogues, locale)
+    before = made_from(catalogues, locale)
     now = {key: _hash(source[key]) for key in source if key in said and key != "dir"}
     kept = {key: now[key] if not keys or key in keys else before.get(key, "") for key in now}
     path = _made_from(catalogues, locale)
     path.parent.mkdir(exist_ok=True)
     lines = [f'"{key}" = "{of}"\n' for key, of in kept.items() if of]
     path.write_text(
-        f"# What {locale}.toml was translated from: `ecrm words vouch` writes this.\n{''.join(lines)}", "utf-8"
+        f"# What {locale}.ftl was translated from: `ecrm words vouch` writes this.\n{''.join(lines)}", "utf-8"
     )
     return [key for key in kept if kept[key] != before.get(key, "")]
 
@@ -149,40 +186,82 @@ def _made_from(catalogues: Catalogues, locale: str) -> Path:
     return catalogues.files[locale].parent / MADE_FROM / f"{locale}.toml"
 
 
-def _said(catalogues: Catalogues, locale: str) -> dict[str, Any]:
-    return tomllib.loads(catalogues.files[locale].read_text("utf-8"))
+def _said(catalogues: Catalogues, locale: str) -> tuple[dict[str, Forms], list[str]]:
+    """Return what a file says, by key, and what of it cannot be read or filled, or stands there twice."""
+    text = catalogues.files[locale].read_text("utf-8")
+    resource = FluentParser().parse(text)
+    said: dict[str, Forms] = {}
+    wrong = []
+    for junk in (each for each in resource.body if isinstance(each, ast.Junk)):
+        for found in junk.annotations:
+            line = text.count("\n", 0, found.span.start if found.span else 0) + 1
+            wrong.append(f"line {line}: not Fluent: {found.message}")
+    for key, pattern in _patterns(resource):
+        if key in said:
+            wrong.append(f"{key}: said twice: the first one counts")
+        said.setdefault(key, _forms(pattern))
+    wrong += [f"{key}: Fluent cannot fill it" for key in said.keys() - read(text, locale).keys()]
+    return said, wrong
 
 
-def _unlike(source: Any, said: Any, locale: str) -> Iterator[str]:
-    if isinstance(source, dict) != isinstance(said, dict):
-        yield ": a table with a text per plural category" if isinstance(source, dict) else ": one text, not a table"
+def _patterns(resource: ast.Resource) -> Iterator[tuple[str, ast.Pattern]]:
+    for each in resource.body:
+        if isinstance(each, ast.Message) and each.value is not None:
+            yield each.id.name, each.value
+
+
+def _forms(pattern: ast.Pattern) -> Forms:
+    """Return each text that a pattern may become, by the variant that it takes, with `{name}` in its places."""
+    made = {"": ""}
+    for element in pattern.elements:
+        if isinstance(element, ast.TextElement):
+            ways = {"": element.value}
+        elif isinstance(element.expression, ast.SelectExpression):
+            ways = {
+                f".{serialize_variant_key(variant.key)}{form}": text
+                for variant in element.expression.variants
+                for form, text in _forms(variant.value).items()
+            }
+        else:
+            ways = {"": f"{{{_name(element) or serialize_expression(element.expression)}}}"}
+        made = {form + more: text + part for form, text in made.items() for more, part in ways.items()}
+    return made
+
+
+def _name(element: ast.Placeable) -> str:
+    """Return the name of what a placeable fills in, when it does nothing else."""
+    return element.expression.id.name if isinstance(element.expression, ast.VariableReference) else ""
+
+
+def _unlike(source: Forms, said: Forms, locale: str) -> Iterator[str]:
+    counts = "" not in source
+    if not counts and "" not in said:
+        yield ": one text, no choice"
         return
-    if not isinstance(said, dict):
-        source, said = {"": source}, {"": said}
-    else:
-        yield from (f".{each}: missing" for each in categories(locale) if each not in said)
-        yield from (f".{each}: '{locale}' does not count so" for each in said if each not in categories(locale))
+    if counts:
+        yield from (f".{each}: missing" for each in categories(locale) if f".{each}" not in said)
+        yield from (f"{form}: '{locale}' does not count so" for form in said if form[1:] not in categories(locale))
     places = {place for text in source.values() for place in PLACE.findall(text)}
     for form, text in said.items():
-        found, where = PLACE.findall(text), f".{form}" if form else ""
-        if not text or text != text.strip():
-            yield f"{where}: empty, or with space around it"
-        elif set(found) - places or len(found) != len(set(found)):
-            yield f"{where}: fills in what English does not"
-        elif (places - {"count"} if form else places) - set(found):
-            yield f"{where}: does not fill in {', '.join(sorted(places - set(found)))}"
+        found = PLACE.findall(text)
+        if set(found) - places or len(found) != len(set(found)):
+            yield f"{form}: fills in what English does not"
+        elif (places - {"number"} if counts else places) - set(found):
+            yield f"{form}: does not fill in {', '.join(sorted(places - set(found)))}"
 
 
-def _stale(catalogues: Catalogues, locale: str, source: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[str]:
+def _stale(
+    catalogues: Catalogues, locale: str, source: Mapping[str, Forms], said: Mapping[str, Forms]
+) -> Iterator[str]:
     read = made_from(catalogues, locale)
     for key in source:
         if key in said and key != "dir" and read.get(key) != _hash(source[key]):
-            why = f"{DEFAULT_LOCALE}.toml has changed" if key in read else "nobody vouched for it"
+            why = f"{DEFAULT_LOCALE}.ftl has changed" if key in read else "nobody vouched for it"
             yield (
                 f"{catalogues.named_file(locale)}: {key}: stale: {why}; read it, then `ecrm words vouch {locale} {key}`"
             )
 
 
-def _hash(text: Any) -> str:
-    said = text if isinstance(text, str) else "\n".join(f"{each} {text[each]}" for each in sorted(text))
-    return hashlib.sha256(said.encode()).hexdigest()[:HASH_DIGITS]
+def _hash(forms: Forms) -> str:
+    text = forms[""] if "" in forms else "\n".join(f"{form} {forms[form]}" for form in sorted(forms))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]

@@ -114,12 +114,7 @@ def price(amount_minor: int | None, currency: str | None, locale: str) -> str:
     return figures(str(written), locale)
 
 
-def category(count: int, locale: str) -> str:
-    """Return the plural category of a whole number: zero, one, two, few, many or other (CLDR, UTS 35 part 3)."""
-    return str(_tables(locale).plural_form(count))
-
-
 def categories(locale: str) -> tuple[str, ...]:
-    """Return the plural categories by which a language counts."""
+    """Return the plural categories by which a language counts (CLDR, UTS 35 part 3)."""
     found = _tables(locale).plural_form.tags | {"other"}
     return tuple(each for each in ("zero", "one", "two", "few", "many", "other") if each in found)

@@ -94,5 +94,5 @@ def test_a_status_is_not_said_twice(locale: str, status: str) -> None:
 def test_a_region_finds_its_language() -> None:
     """`de-AT` is served German, an unknown language English."""
     assert texts("de-AT") is TEXTS["de"]
-    assert texts("tlh") is ENGLISH
+    assert texts("tlh") is TEXTS["en"]
     assert labels("de-AT")["undo"] == TEXTS["de"]["undo"]

@@ -34,11 +34,11 @@ def test_a_file_of_the_operator_is_checked(
 ) -> None:
     """A language that an operator begins is named key by key, until somebody vouched for it."""
     own = tmp_path / "words"
-    copytree(TEXTS.folder, own / "web", ignore=lambda _folder, names: {name for name in names if name != "de.toml"})
-    (own / "web" / "de.toml").rename(own / "web" / "de-AT.toml")
+    copytree(TEXTS.folder, own / "web", ignore=lambda _folder, names: {name for name in names if name != "de.ftl"})
+    (own / "web" / "de.ftl").rename(own / "web" / "de-AT.ftl")
     monkeypatch.setenv("ECRM_WORDS", str(own))
     assert main(["words", "check", "de-AT"]) == 1
-    assert "words/web/de-AT.toml: close: stale: nobody vouched for it" in capsys.readouterr().out
+    assert "words/web/de-AT.ftl: close: stale: nobody vouched for it" in capsys.readouterr().out
     assert main(["words", "vouch", "de-AT", "--all"]) == 0
     assert main(["words", "check", "de-AT"]) == 0
     assert TEXTS.of("de-AT")["locale"] == "de-AT"
