@@ -30,7 +30,7 @@ WORKERS, PEOPLE = 4, 24
 SLOTS = ("greeting", "for-you")
 WAYS = len(SLOTS) + 1
 """Connections of each person to each worker: one for each slot, and one that is restless."""
-OPENED_AT_ONCE, OPENINGS_MOST = 32, 40
+OPENED_AT_ONCE, OPENINGS_MOST = 32, 160
 HEALTH = "GET /health/live HTTP/1.1"
 NOTICE, PURPOSE = "shop@1", "personalize"
 SHOWN = {"given": b'"personal":true', "withdrawn": b'"personal":false'}
@@ -149,6 +149,8 @@ async def reach(group: Group, each: int) -> dict[int, list[Connection]]:
                 mine.append(connection)
         if all(len(mine) == each for mine in found.values()):
             return found
+    for connection in (each for mine in found.values() for each in mine):
+        connection.close()
     raise AssertionError(f"some workers take hardly any connection: {[len(mine) for mine in found.values()]}")
 
 
