@@ -19,6 +19,8 @@ from ecrm_privacy.words.catalogue import Words, filled
 PROOF = ".tlog-proof"
 """How the name of a receipt ends that is to be kept."""
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})\S*")
+KINDS = {"status": ("answer", "request"), "kind": ("right",), "type": ("event",)}
+"""Columns of a copy whose values have words of their own: `status` → `answer_given`, `request_fulfilled`."""
 
 
 def rows(
@@ -192,7 +194,9 @@ def sections(package: Mapping[str, Any], bundle: Bundle, locale: str, t: Words) 
         for holder, held in subject.items():
             parts = held.items() if isinstance(held, Mapping) else [("", held)]
             tables = [
-                table for name, part in parts if (table := _table(_heading(str(name), bundle, locale, t), part, t))
+                table
+                for name, part in parts
+                if (table := _table(_heading(str(name), bundle, locale, t), part, bundle, locale, t))
             ]
             made.append({"name": _heading(holder, bundle, locale, t) + which, "text": "", "tables": tables})
     return made
@@ -205,27 +209,40 @@ def _heading(name: str, bundle: Bundle, locale: str, t: Words) -> str:
     return t.get(f"held_{name}", name.replace("_", " "))
 
 
-def _table(name: str, part: Any, t: Words) -> dict[str, Any] | None:
+def _table(name: str, part: Any, bundle: Bundle, locale: str, t: Words) -> dict[str, Any] | None:
     """A list of mappings becomes a table, with those of their keys as columns that say something; a mapping, a pair."""
     if not part:
         return None
     if isinstance(part, Mapping):
-        lines = [[field_name(key, t), _cell(value, t)] for key, value in part.items()]
+        lines = [[field_name(key, t), _cell(key, value, bundle, locale, t)] for key, value in part.items()]
         return {"name": name, "columns": ["", ""], "rows": lines}
     if isinstance(part, list) and all(isinstance(line, Mapping) for line in part):
         said = {key for line in part for key, value in line.items() if value is not None and value != ""}
         keys = [key for key in dict.fromkeys(key for line in part for key in line) if key in said]
-        rows = [[_cell(line.get(key), t) for key in keys] for line in part]
+        rows = [[_cell(key, line.get(key), bundle, locale, t) for key in keys] for line in part]
         return {"name": name, "columns": [field_name(key, t) for key in keys], "rows": rows}
-    return {"name": name, "columns": [""], "rows": [[_cell(part, t)]]}
+    return {"name": name, "columns": [""], "rows": [[_cell("", part, bundle, locale, t)]]}
 
 
-def _cell(value: Any, t: Words) -> Any:
-    """A word as it is, a moment to the minute, and a whole record to unfold, under the moment it was made."""
+def _cell(column: str, value: Any, bundle: Bundle, locale: str, t: Words) -> Any:
+    """A value in people's words; a whole record to unfold, under the moment it was made.
+
+    Days and moments stay ISO 8601, which stand in line in a column.
+    """
     if isinstance(value, Mapping | list):
         made = str(value.get("dct:created", "")) if isinstance(value, Mapping) else ""
         return {"name": MOMENT.sub(r"\1 \2", made) or t["export_record"], "text": _json(value)}
-    return "" if value is None else MOMENT.sub(r"\1 \2", str(value))
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return t[f"answer_{Answer.GIVEN if value else Answer.REFUSED}"]
+    named: dict[str, Mapping[Any, Any]] = {
+        "purpose": bundle.purposes, "channel": bundle.channels, "recipient": bundle.recipients,
+    }  # fmt: skip
+    if (document := named.get(column, {}).get(value)) is not None:
+        return document.texts[locale].name
+    words = (t[key] for kind in KINDS.get(column, ()) if (key := f"{kind}_{value}") in t)
+    return next(words, MOMENT.sub(r"\1 \2", str(value)))
 
 
 def _json(value: Any) -> str:

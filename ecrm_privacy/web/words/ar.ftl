@@ -305,6 +305,15 @@ field_hide = لا يهمّه
 field_weight = المزيد أو الأقل من
 field_pause_until = متوقف حتى
 field_said_by = قائله
+field_seen = آخر ظهور
+field_signed_in = تم تسجيل الدخول
+event_view = مشاهدة
+event_search = بحث
+event_cart = إضافة إلى السلة
+event_purchase = شراء
+event_return = إرجاع
+event_click = نقرة
+event_dismiss = استبعاد
 
 ## Erased, forgotten
 erased_title = مُحيت بياناتكم

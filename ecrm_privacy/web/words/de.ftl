@@ -301,6 +301,15 @@ field_hide = kein Interesse an
 field_weight = mehr oder weniger von
 field_pause_until = Pause bis
 field_said_by = Gesagt von
+field_seen = zuletzt gesehen
+field_signed_in = angemeldet
+event_view = angesehen
+event_search = gesucht
+event_cart = in den Korb gelegt
+event_purchase = gekauft
+event_return = zurückgegeben
+event_click = angeklickt
+event_dismiss = weggelegt
 
 ## Erased, forgotten
 erased_title = Sie sind gelöscht

@@ -301,6 +301,15 @@ field_hide = not interested in
 field_weight = more or less of
 field_pause_until = paused until
 field_said_by = Said by
+field_seen = last seen
+field_signed_in = signed in
+event_view = looked at
+event_search = searched for
+event_cart = put in the basket
+event_purchase = bought
+event_return = returned
+event_click = clicked
+event_dismiss = put aside
 
 ## Erased, forgotten
 erased_title = You are deleted

@@ -302,6 +302,15 @@ field_hide = sin interés en
 field_weight = más o menos de
 field_pause_until = en pausa hasta
 field_said_by = Dicho por
+field_seen = visto por última vez
+field_signed_in = sesión iniciada
+event_view = visto
+event_search = buscado
+event_cart = puesto en la cesta
+event_purchase = comprado
+event_return = devuelto
+event_click = pulsado
+event_dismiss = descartado
 
 ## Erased, forgotten
 erased_title = Sus datos están suprimidos

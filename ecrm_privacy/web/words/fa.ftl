@@ -301,6 +301,15 @@ field_hide = بی‌علاقه به
 field_weight = بیشتر یا کمتر از
 field_pause_until = توقف تا
 field_said_by = گوینده
+field_seen = آخرین بازدید
+field_signed_in = واردشده
+event_view = دیدن
+event_search = جست‌وجو
+event_cart = افزودن به سبد
+event_purchase = خرید
+event_return = بازگرداندن
+event_click = کلیک
+event_dismiss = کنار گذاشتن
 
 ## Erased, forgotten
 erased_title = داده‌های شما حذف شد

@@ -302,6 +302,15 @@ field_hide = pas d’intérêt pour
 field_weight = plus ou moins de
 field_pause_until = en pause jusqu’au
 field_said_by = Dit par
+field_seen = vu pour la dernière fois
+field_signed_in = connecté
+event_view = vu
+event_search = recherché
+event_cart = mis au panier
+event_purchase = acheté
+event_return = retourné
+event_click = cliqué
+event_dismiss = écarté
 
 ## Erased, forgotten
 erased_title = Vos données sont effacées

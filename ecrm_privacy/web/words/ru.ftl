@@ -303,6 +303,15 @@ field_hide = не интересно
 field_weight = больше или меньше
 field_pause_until = перерыв до
 field_said_by = Кто сказал
+field_seen = замечен последний раз
+field_signed_in = вход выполнен
+event_view = просмотр
+event_search = поиск
+event_cart = в корзину
+event_purchase = покупка
+event_return = возврат
+event_click = нажатие
+event_dismiss = убрано
 
 ## Erased, forgotten
 erased_title = Ваши данные удалены
