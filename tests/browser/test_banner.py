@@ -288,15 +288,18 @@ def test_what_stands_beside_the_page_stays_free(visit: Visit, scripts: bool) -> 
 
 
 SHOPS_LOOK = """:root { --ecrm-surface: rgb(1, 2, 3); --ecrm-ink: rgb(250, 251, 252); --ecrm-radius: 9px;
-  --ecrm-logo: url("/static/icon.svg"); }"""
+  --ecrm-logo: url("/static/icon.svg"); --ecrm-serif: fantasy; }
+body { font-family: cursive; }"""
 LOOKS = """(each) => {
-  const s = getComputedStyle(each), logo = getComputedStyle(each.querySelector("h2"), "::before");
-  return [s.backgroundColor, s.color, s.borderRadius, logo.content];
+  const s = getComputedStyle(each), title = each.querySelector("h2");
+  const logo = getComputedStyle(title, "::before"), letters = [title, each.querySelector("button")];
+  const family = (e) => getComputedStyle(e).fontFamily;
+  return [s.backgroundColor, s.color, s.borderRadius, logo.content, ...letters.map(family)];
 }"""
 
 
 def test_it_wears_what_the_page_wears(visit: Visit) -> None:
-    """Tokens of the house are light and dark; custom properties of the page win, its logo too."""
+    """Tokens of the house are light and dark; custom properties of the page win, its logo too, else its letters."""
     dark = visit(color_scheme="dark")
     at_a_shop(dark.page, "<h1>A shop</h1>", f'<link rel="stylesheet" href="/static/ecrm.css">{TAGS}')
     section = dark.banner.locator("section")
@@ -308,4 +311,4 @@ def test_it_wears_what_the_page_wears(visit: Visit) -> None:
     at_a_shop(shop.page, "<h1>A shop</h1>", f'<link rel="stylesheet" href="/look.css">{TAGS}')
     worn = shop.banner.locator("section").evaluate(LOOKS)
     assert worn[:3] == ["rgb(1, 2, 3)", "rgb(250, 251, 252)", "9px"]
-    assert worn[3].endswith('/static/icon.svg")')
+    assert worn[3].endswith('/static/icon.svg")') and worn[4:] == ["fantasy", "cursive"]

@@ -16,20 +16,20 @@ const CSS = `
 section { pointer-events: auto; display: grid; gap: 1rem; inline-size: min(100% - 1rem, 52rem); max-block-size: 85vh;
   overflow: auto; scroll-padding-block-end: 6rem; margin: 0 auto .5rem; padding: var(--pad); border: 1px solid var(--edge); border-radius: var(--radius);
   background: var(--surface); color: var(--ink); box-shadow: 0 8px 24px #0003; text-align: start;
-  font: 1rem/1.5 var(--ecrm-sans, system-ui, sans-serif); }
-h2, h3 { font: 500 1.25rem/1.2 var(--ecrm-serif, serif); }
+  font-family: var(--ecrm-sans, inherit); font-size: 1rem; line-height: 1.5; }
+h2, h3 { font-family: var(--ecrm-serif, inherit); font-size: 1.25rem; line-height: 1.2; }
 h2 { margin-block-end: .5rem; }
 h2:focus { outline: 0; }
 h2::before { content: var(--ecrm-logo); display: block; margin-block-end: .5rem; }
 p { white-space: pre-line; }
 small { display: block; color: var(--ecrm-muted, CanvasText); font-size: .9rem; }
-[role=status]:not(:empty) { margin-block-start: .5rem; font-weight: 600; }
+[role=status]:not(:empty) { margin-block-start: .5rem; font-weight: 700; }
 a { color: var(--accent); text-underline-offset: .2em; }
 footer { position: sticky; inset-block-end: calc(-1 * var(--pad)); display: grid; grid-auto-flow: column;
   grid-auto-columns: 1fr; gap: .5rem; margin-block-end: calc(-1 * var(--pad)); padding-block: .5rem var(--pad);
   background: var(--surface); }
 button { min-block-size: 2.75rem; padding: .5rem .1rem; border: 1px solid var(--edge); border-radius: var(--radius);
-  background: var(--surface); color: var(--ink); font-weight: 600;
+  background: var(--surface); color: var(--ink); font-weight: 700;
   font-size: clamp(.8rem, 4vw, 1rem); overflow-wrap: anywhere; cursor: pointer; }
 button:disabled { opacity: .6; }
 button:hover { border-color: var(--ink); background: var(--sunken); }
@@ -268,6 +268,8 @@ class Banner extends HTMLElement {
     this.setAttribute("aria-label", label("region"));
     this.lang = notice.notice.locale;
     this.dir = label("dir");
+    // The page's own letters: to load others would be half of its layout.
+    this.style.fontFamily = getComputedStyle(document.body).fontFamily;
     this.status = h("p", { role: "status" });
     this.heading = h("h2", { tabindex: -1 }, title);
     const words = h("div", {}, this.heading, ...children, this.status);
