@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo test check format bench growth crowd kills trials residue peers types lock clean
+.PHONY: help setup demo test check format bench growth crowd kills trials fuzz residue peers types lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -67,6 +67,9 @@ kills: setup ## 50 seeded kills under load: make kills [ARGS="--seed 7"]; `make 
 
 trials: setup ## 100,000 requests after withdrawals, asked of four workers; `make test` runs 1,000
 	@exec $(BIN)/python -m tests.faults.trials $(ARGS)
+
+fuzz: setup ## each call with 50 made-up requests that fit and 50 that do not (some minutes); `make test` sends 2
+	@ECRM_TESTS=long exec $(BIN)/python -m pytest -q tests/integration/surface/test_fuzzed.py $(ARGS)
 
 residue: setup ## what the files of a stopped service still hold of those who were erased: make residue DATA=folder
 	@exec $(BIN)/python -m tests.integration.privacy.residue "$(or $(DATA),data/demo)"

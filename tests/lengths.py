@@ -5,6 +5,6 @@ import os
 LONG = 20
 
 
-def examples(few: int) -> int:
-    """Return how many examples to draw where a short run draws `few`."""
-    return few * LONG if os.environ.get("ECRM_TESTS") == "long" else few
+def examples(few: int, many: int = 0) -> int:
+    """Return how many examples to draw where a short run draws `few`, and a long one `many` where that is said."""
+    return (many or few * LONG) if os.environ.get("ECRM_TESTS") == "long" else few

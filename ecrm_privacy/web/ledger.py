@@ -7,7 +7,11 @@ from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
+from ecrm_privacy.errors import NotKnown
+
 OCTETS = "application/octet-stream"
+LEAF_INDEX_MOST = 2**63 - 1
+"""What the database holds as one: no log is that long."""
 
 
 class PublicLog(msgspec.Struct, frozen=True):
@@ -45,4 +49,6 @@ async def tile(name: FromPath[str], public_log: NamedDependency[PublicLog]) -> R
 @get("/ledger/statement/{leaf_index:int}")
 async def statement(leaf_index: FromPath[int], public_log: NamedDependency[PublicLog]) -> dict[str, str]:
     """`{payload, open}` of an act of our own, such as the activation of a policy."""
+    if leaf_index > LEAF_INDEX_MOST:
+        raise NotKnown
     return await public_log.statement(leaf_index)

@@ -23,7 +23,8 @@ from tests.lengths import examples
 KEY = "a-key-that-may-everything"
 SCOPES = ("consent:read", "consent:write", "subjects:write", "slots:read", "events:write", "catalogue:write")
 PLUGINS = ("personalization.plugin",)
-EXAMPLES = 2
+EXAMPLES, EXAMPLES_LONG = 2, 50
+"""Of each call and mode; the second with `make fuzz`."""
 
 Operation = APIOperation[Any, Any, Any, Any]
 
@@ -77,7 +78,12 @@ def judged(reply: httpx.Response, operation: Operation) -> None:
 def try_out(runner: Runner, browser: Browser, operation: Operation, mode: GenerationMode) -> None:
     """Make up some cases and send them. Raises Unsatisfiable where nothing can be made up."""
 
-    @settings(max_examples=examples(EXAMPLES), database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples(EXAMPLES, EXAMPLES_LONG),
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(operation.as_strategy(generation_mode=mode))
     def sent(case: Case) -> None:
         judged(runner.run(ask(browser, case)), case.operation)

@@ -54,3 +54,10 @@ async def test_what_is_not_public_yet_is_not_there(opened: Opened, admin: asyncp
     assert await public(browser) == before
     for name in ("0/000.p/2", "entries/000.p/2", "0/000", "1/000.p/1", "0/0", "entries/1", "0/000.p/0", "x"):
         assert (await browser.http.get(f"/ledger/tile/{name}")).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["9", "-1", str(2**63), "9" * 20, "9" * 5000, "x", "1_0", "١"])
+async def test_a_number_that_no_entry_has_is_a_404(opened: Opened, number: str) -> None:
+    """However large: what a database cannot hold as a number is no fault of ours either."""
+    reply = await opened.browser().http.get(f"/ledger/statement/{number}")
+    assert reply.status_code == 404, reply.text
