@@ -144,6 +144,7 @@ def receipt(found: Receipt, at: str, bundle: Bundle, locale: str, t: Words, json
         "when_text": writing.moment(found.event.event_time, locale),
         "notice": found.event.notice,
         "method_text": t[f"method_{found.event.method}"],
+        "evidence": found.event.evidence,
         "changes": [
             {
                 "name": " · ".join(

@@ -139,6 +139,7 @@ receipt_said = ما قلتموه
 receipt_when = متى
 receipt_notice = ما عُرض عليكم
 receipt_how = كيف قلتموه
+receipt_evidence = ما يثبته
 receipt_proof = الإثبات
 receipt_entry = القيد في السجل
 receipt_size = عدد قيود السجل حينها

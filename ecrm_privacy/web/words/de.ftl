@@ -135,6 +135,7 @@ receipt_said = Was Sie gesagt haben
 receipt_when = Wann
 receipt_notice = Was Ihnen gezeigt wurde
 receipt_how = Wie Sie es gesagt haben
+receipt_evidence = Belegt durch
 receipt_proof = Der Beweis
 receipt_entry = Eintrag im Protokoll
 receipt_size = Einträge im Protokoll bis dahin

@@ -135,6 +135,7 @@ receipt_said = What you said
 receipt_when = When
 receipt_notice = What you were shown
 receipt_how = How you said it
+receipt_evidence = Documented by
 receipt_proof = The proof
 receipt_entry = Entry in the log
 receipt_size = Entries in the log then

@@ -136,6 +136,7 @@ receipt_said = Lo que dijo
 receipt_when = Cuándo
 receipt_notice = Lo que se le mostró
 receipt_how = Cómo lo dijo
+receipt_evidence = Documentado por
 receipt_proof = La prueba
 receipt_entry = Anotación en el registro
 receipt_size = Anotaciones en el registro entonces

@@ -135,6 +135,7 @@ receipt_said = آنچه گفتید
 receipt_when = چه زمانی
 receipt_notice = آنچه به شما نشان داده شد
 receipt_how = چگونه گفتید
+receipt_evidence = سند آن
 receipt_proof = گواه
 receipt_entry = ردیف در دفتر
 receipt_size = شمار ردیف‌های دفتر در آن زمان

@@ -136,6 +136,7 @@ receipt_said = Ce que vous avez dit
 receipt_when = Quand
 receipt_notice = Ce qui vous a été montré
 receipt_how = Comment vous l’avez dit
+receipt_evidence = Attesté par
 receipt_proof = La preuve
 receipt_entry = Inscription au journal
 receipt_size = Inscriptions au journal à ce moment

@@ -137,6 +137,7 @@ receipt_said = Что вы сказали
 receipt_when = Когда
 receipt_notice = Что вам показали
 receipt_how = Как вы это сказали
+receipt_evidence = Чем это подтверждено
 receipt_proof = Доказательство
 receipt_entry = Запись в журнале
 receipt_size = Записей в журнале на тот момент

@@ -107,6 +107,7 @@ RECEIPT = {
     "when_text": "today",
     "notice": "shop@3",
     "method_text": "One by one",
+    "evidence": "paper form 2026-118",
     "changes": [{"name": SHARP, "answer_text": "Yes", "until_text": ""}],
     "leaf_index": 12,
     "origin": "localhost/ecrm",
