@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -102,6 +103,13 @@ async def _write_ahead(template: Address) -> None:
         await conn.close()
 
 
+async def _make_template(address: Address) -> None:
+    template = msgspec.structs.replace(address, database=TEMPLATE)
+    await _as_admin(address, f"create database {TEMPLATE}")
+    await migrate(template, ADMIN_ROLE, ADMIN_PASSWORD, PASSWORDS, MIGRATIONS)
+    await _write_ahead(template)
+
+
 @contextmanager
 def _quick_folder(usual: Path) -> Iterator[Path]:
     """A folder in memory where there is room, else the usual one; the logs are in the usual one afterwards.
@@ -124,10 +132,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         folder = stack.enter_context(_quick_folder(tmp_path_factory.mktemp("postgres")))
         server = EmbeddedPostgres(folder, ADMIN_PASSWORD)
         address = stack.enter_context(server)
-        template = msgspec.structs.replace(address, database=TEMPLATE)
-        asyncio.run(_as_admin(address, f"create database {TEMPLATE}"))
-        asyncio.run(migrate(template, ADMIN_ROLE, ADMIN_PASSWORD, PASSWORDS, MIGRATIONS))
-        asyncio.run(_write_ahead(template))
+        with ThreadPoolExecutor(1) as beside:  # where a browser is driven, no event loop may start in this thread
+            beside.submit(asyncio.run, _make_template(address)).result()
         yield Cluster(server, address, ADMIN_PASSWORD, PASSWORDS)
 
 

@@ -1,5 +1,7 @@
 """A real browser on the real demo: `ecrm demo` as a subprocess, once per session; visitors with and without scripts.
 
+What the demo has not, such as several shops and a mail server, is beside it (shops.py).
+
 A visitor is a fresh browser context: no cookies, nothing remembered. Whatever goes wrong in a page (an exception, a
 refused inline style, a broken request) fails the test that opened it.
 """
@@ -11,7 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -21,7 +24,9 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
 
-from tests.browser.visitor import DESK, Demo, Visitor
+from tests.browser.shops import Shops, open_shops
+from tests.browser.visitor import DESK, Demo, Visit, Visitor
+from tests.conftest import Cluster
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ELSEWHERE = (
@@ -31,8 +36,8 @@ ELSEWHERE = (
 NO_BROWSER = "no Chromium: apt-get install chromium (or any Chromium or Chrome on the PATH)"
 START_S_MOST, STOP_S_MOST = 180, 30
 WAIT_MS_MOST = 10_000
-EXPECTED = ("ERR_INTERNET_DISCONNECTED", "ERR_BLOCKED_BY_CLIENT")
-"""What a browser notes that a test has taken offline, or in which it keeps something away."""
+EXPECTED = ("ERR_INTERNET_DISCONNECTED", "ERR_BLOCKED_BY_CLIENT", "Push API in incognito mode")
+"""What a browser notes that a test has taken offline, in which it keeps something away, or that keeps nothing."""
 
 
 def _chromium() -> str | None:
@@ -88,31 +93,54 @@ def _wait_until_ready(base: str, process: subprocess.Popen[bytes], data_dir: Pat
     pytest.fail("the demo did not start:\n" + (data_dir / "demo.log").read_text()[-4000:], pytrace=False)
 
 
-@pytest.fixture
-def visit(chromium: Browser, demo: Demo) -> Iterator[Callable[..., Visitor]]:
-    """Return a function that makes visitors: `visit(scripts=False, viewport=PHONE, color_scheme="dark", …)`."""
+@contextmanager
+def _visitors(chromium: Browser, base: str) -> Iterator[Visit]:
+    """Let visitors come to an address; afterwards nothing may have gone wrong in any of their pages."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def note(message: ConsoleMessage) -> None:
-        expected = any(word in message.text for word in EXPECTED) or message.location["url"].endswith("/favicon.ico")
-        if message.type == "error" and not expected:
+    def note(message: ConsoleMessage, errors: tuple[str, ...]) -> None:
+        is_expected = any(word in message.text for word in (*EXPECTED, *errors))
+        if message.type == "error" and not is_expected and not message.location["url"].endswith("/favicon.ico"):
             wrong.append(f"{message.text} {message.location['url']}")
 
-    def make(*, scripts: bool = True, **options: Any) -> Visitor:
-        settings = {"viewport": DESK, "base_url": demo.base, "locale": "en-GB"} | options
+    def make(*, scripts: bool = True, errors: tuple[str, ...] = (), **options: Any) -> Visitor:
+        settings = {"viewport": DESK, "base_url": base, "locale": "en-GB"} | options
         context = chromium.new_context(java_script_enabled=scripts, **settings)
         context.set_default_timeout(WAIT_MS_MOST)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", note)
+        page.on("console", lambda message: note(message, errors))
         return Visitor(page, context, scripts)
 
     yield make
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def visit(chromium: Browser, demo: Demo) -> Iterator[Visit]:
+    """Return a function that makes visitors of the demo: `visit(scripts=False, viewport=PHONE, …)`."""
+    with _visitors(chromium, demo.base) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def shops(chromium: Browser, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
+    """Several shops and the service they call, each an origin of its own, until the session ends."""
+    with open_shops(cluster, tmp_path_factory.mktemp("shops")) as made:
+        yield made
+
+
+@pytest.fixture
+def come(chromium: Browser, shops: Shops) -> Iterator[Visit]:
+    """Return a function that makes visitors of the shops; their addresses without a host are the service's."""
+    shops.mailbox.clear()
+    shops.provider.clear()
+    with _visitors(chromium, shops.base) as make:
+        yield make
 
 
 @pytest.fixture(params=[True, False], ids=["scripts on", "scripts off"])

@@ -158,6 +158,22 @@ def test_the_preferences_come_back_as_they_are_now(visit: Visit, demo: Demo, tab
     assert demo.file["customers"][0]["name"].split()[0] not in page.content()
 
 
+@pytest.mark.parametrize("act", [withdraw, sign_out])
+def test_my_view_comes_back_as_it_is_now(visit: Visit, demo: Demo, act: Callable[[Page], None]) -> None:
+    """What is inferred about somebody is not shown again once they took their yes back, or are gone."""
+    visitor = known(visit, demo)
+    page = visitor.page
+    page.goto("/view")
+    expect(page.locator("#topics svg").first).to_be_visible()
+    page.evaluate(SHOWN)
+    leave(page, "/signin")
+    act_on("on another tab", visitor, act)
+    page.go_back()
+    expect(page.locator("#compared")).to_be_visible()
+    expect(page.locator("#topics, .compared")).to_have_count(0)
+    assert page.evaluate("sessionStorage.shown") != "true visible"
+
+
 def test_a_shops_own_page_can_do_the_same(visit: Visit) -> None:
     """With `again.js` a page that the browser kept comes back hidden, and then as its server makes it now."""
     page = visit(**STILL).page

@@ -92,4 +92,7 @@ def at_a_shop(page: Page, body: str, head: str = TAGS, headers: dict[str, str] |
 
 
 Visit = Callable[..., Visitor]
-"""`visit(scripts=False, viewport=PHONE, color_scheme="dark", …)` makes a visitor with a fresh browser."""
+"""`visit(scripts=False, viewport=PHONE, color_scheme="dark", …)` makes a visitor with a fresh browser.
+
+What a test brings about on purpose it names: `errors=("status of 4",)`. Any other error in a page fails it.
+"""

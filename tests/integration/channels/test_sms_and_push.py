@@ -1,13 +1,10 @@
 """SMS through a provider, web push through a push service: asked, welcomed, stopped, and gone."""
 
-import hmac
 import json
 import time
-from base64 import b64encode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -22,50 +19,23 @@ from ecrm_privacy.vocabulary import Channel
 from tests.conftest import Cluster
 from tests.houses import ORIGIN, Opened, house_of_its_own
 from tests.integration.channels.people import sign_up, status
+from tests.provider import SECRET, Provider, provider_server, signature
 from tests.unit.vault.test_web_push import opened as opened_by_browser
 
 pytestmark = pytest.mark.anyio
 
-SECRET = b"a-secret-of-the-provider-and-us"
 NUMBER = "+491701234567"
-
-
-class Provider:
-    """What a provider or a push service got: path, headers and body of each request; `status` is what it says."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str, dict[str, str], bytes]] = []
-        self.status = 201
-        self.base = ""
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Provider]:
-    """A stand-in that speaks HTTP."""
-    provider = Provider()
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            provider.got.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(provider.status)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    provider.base = f"http://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield provider
-    server.shutdown()
-    server.server_close()
+    with provider_server() as provider:
+        yield provider
 
 
 @pytest.fixture
 def provider(elsewhere: Provider) -> Provider:
-    elsewhere.got.clear()
-    elsewhere.status = 201
+    elsewhere.clear()
     return elsewhere
 
 
@@ -81,10 +51,6 @@ async def opened(
     }  # fmt: skip
     async with house_of_its_own(cluster, folder, **settings) as house:
         yield house
-
-
-def signature(name: str, stamp: str, body: bytes) -> str:
-    return "v1," + b64encode(hmac.digest(SECRET, f"{name}.{stamp}.".encode() + body, "sha256")).decode()
 
 
 async def hand_in(opened: Opened, number: str, text: str, **changed: str) -> httpx.Response:
