@@ -79,6 +79,23 @@ class Shops(NamedTuple):
         """Wait until nothing is owed: messages are sent."""
         self.do(self.opened.settle())
 
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let every answer wait for the end of a block."""
+
+        async def hold() -> None:
+            async with self.opened.as_admin() as admin, admin.transaction():
+                await admin.execute("select from ecrm.ledger_head for update")
+                held.set_result(None)
+                await asyncio.wrap_future(over)
+
+        held, over = Future[None](), Future[None]()
+        holding = asyncio.run_coroutine_threadsafe(hold(), self.loop)
+        held.result(DONE_S_MOST)
+        yield
+        over.set_result(None)
+        holding.result(DONE_S_MOST)
+
     def customer(self, **fields: dict[str, str]) -> str:
         """Make a customer whom the shop knows: `contact={"email": …}`. Returns the number."""
         number = f"C-{next(_numbers):06}"

@@ -103,3 +103,16 @@ def test_signing_out_leaves_nothing(come: Visit, shops: Shops) -> None:
     for word in EMAIL.values():
         assert word not in page.content()
     is_shown(this, UNKNOWN)
+
+
+def test_whoever_leaves_at_once_has_said_no(come: Visit, shops: Shops) -> None:
+    """A no without a name stands in a cookie alone, and it comes also when the page is left before it did."""
+    visitor = come()
+    page = visitor.page
+    preference(visitor)
+    with shops.busy():
+        with page.expect_request(lambda request: request.method == "POST"):
+            page.locator('[role=switch][name="answer.measure"]').click()
+        page.reload()
+    until(page, "document.cookie.includes('ecrm_choice')")
+    expect(preference(visitor, "measure").get_by_role("switch").first).to_have_attribute("aria-checked", "false")

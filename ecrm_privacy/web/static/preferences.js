@@ -18,7 +18,7 @@ async function answer(form, submitter) {
   main.setAttribute("aria-busy", "true");
   try {
     const body = new URLSearchParams(new FormData(form, submitter));
-    const reply = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+    const reply = await fetch(form.action, { method: "POST", body, keepalive: true, headers: { Accept: "text/html" } });
     if (!reply.ok) return null;
     const page = new DOMParser().parseFromString(await reply.text(), "text/html");
     return page.getElementById("answers") && page.getElementById(place);
