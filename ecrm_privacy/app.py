@@ -28,6 +28,7 @@ from ecrm_privacy.consent.profile import Profiles
 from ecrm_privacy.consent.receipts import Receipts
 from ecrm_privacy.consent.reception import FLUSH_S, Met, Reception
 from ecrm_privacy.consent.reconcile import Reconciler
+from ecrm_privacy.consent.restriction import Restrictions
 from ecrm_privacy.consent.visitor import Visitor, visitor
 from ecrm_privacy.database.address import Address
 from ecrm_privacy.database.coalesce import Coalescer
@@ -55,12 +56,14 @@ from ecrm_privacy.rights.house import house_holders
 from ecrm_privacy.rights.journal import Journal
 from ecrm_privacy.rights.plan import Windows
 from ecrm_privacy.rights.recall import recall
+from ecrm_privacy.rights.requests import Requests
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vault.keyring import Keyring
 from ecrm_privacy.vault.uses import Counted
 from ecrm_privacy.vocabulary import ACCOUNTABILITY, COUNTED_DAYS_MOST, Category
 from ecrm_privacy.web.edges import Edges
+from ecrm_privacy.web.exercise import Exercise
 from ecrm_privacy.web.hallway import Hallway
 from ecrm_privacy.web.ledger import PublicLog
 from ecrm_privacy.web.limits import Rates
@@ -101,6 +104,8 @@ class House(msgspec.Struct, frozen=True):
     receipts: Receipts
     history: History
     rights: RightsDesk
+    requests: Requests
+    exercise: Exercise
     runner: Runner
     channels: Channels
     upkeep: upkeep.Upkeep
@@ -231,6 +236,8 @@ async def _furnish(
     rights_desk = RightsDesk(
         acquire, writer.append, keyring, holders, journal, document.controller.name, site, windows, indexes
     )
+    requests = Requests(rights_desk)
+    exercise = Exercise(desk, Restrictions(desk), rights_desk, requests, hall.hallway)
     channels = messaging.channels(config, desk, indexes, hall.pages, bundle)
     handlers = {name: getattr(rights_desk, name) for name in ("erase", "retire", "unlearn", "relearn")}
     runner = Runner(acquire, {**handlers, **messaging.handlers(channels)})
@@ -238,11 +245,12 @@ async def _furnish(
         config=config, keyring=keyring, pools=pools, shelf=shelf, writer=writer, gate=gate, uses=use_log, desk=desk,
         reception=Reception(partial(_write_counts, pools.house)),
         links=links, disclosures=Disclosures(desk), profiles=Profiles(desk, indexes), receipts=receipts,
-        history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk, runner=runner,
+        history=History(read, keyring, prove, shelf.earlier, desk), rights=rights_desk,
+        requests=requests, exercise=exercise, runner=runner,
         channels=channels,
         upkeep=_upkeep(config, acquire, hall.hallway, (upkeep.UseCounts(), *keepers), holders),
         indexes=indexes, hallway=hall.hallway,
-        desks=Desks(desk, receipts, rights_desk, links, hall.hallway, hall.pages, _view(keepers)),
+        desks=Desks(desk, receipts, rights_desk, links, requests, exercise, hall.hallway, hall.pages, _view(keepers)),
         tokens=SignInTokens(_site_keys(config, bundle)),
         publisher=publisher, public_log=logbook.public_log(read, publisher),
         frozen=frozen, health=_health(read, frozen, logbook.guard(config, keyring)),

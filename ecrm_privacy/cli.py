@@ -14,6 +14,7 @@ from ecrm_privacy import (
     verbs_ledger,
     verbs_notice,
     verbs_policy,
+    verbs_rights,
     verbs_shard,
     verbs_witness,
     verbs_words,
@@ -90,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
     keys = group("keys", "the key file, on which everything depends")
     verbs_keys.arguments(verb, keys)
+
+    verbs_rights.arguments(verb, group("rights", "what people asked for, and until when they wait"))
 
     one = verb("import", verbs.take_in, "take a file in: items, subjects, answers, events, in this order",
                "ecrm import events purchases.csv --mapping shop.toml")  # fmt: skip

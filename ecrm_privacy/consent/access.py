@@ -59,6 +59,7 @@ def follow(
     `before` is the subject as the tables have it (None for a new one); `handed_over` are keys that a merge gave it.
     """
     opened = dict(held(keyring, before)) if before else {}
+    turned = before is not None and before.restricted != after.restricted
     effects: list[Effect] = []
     closing: list[tuple[UUID, Effect]] = []
     for key in handed_over:
@@ -81,11 +82,12 @@ def follow(
                     vault.insert_key(after.subject, category, key.version, wrapped, pseudonym(key), sorted(now))
                 )
             continue
-        if now == was and not any(key.category == category for key in handed_over):
+        if now == was and not turned and not any(key.category == category for key in handed_over):
             continue
         names = tuple(sorted((pseudonym(key) for key in opened[category]), key=lambda name: name.bytes))
         closing += ((name, vault.delete_all_uses([name])) for name in names)
-        effects += _opening(names, category, was, now, document.retention.after_withdrawal_days)
+        goes = not now and (turned or bool(was)) and not after.restricted
+        effects += _opening(names, category, was, now, document.retention.after_withdrawal_days if goes else None)
     return Access(opened[EVIDENCE][0], tuple(effects), tuple(closing))
 
 
@@ -112,26 +114,35 @@ def wanted(
 
 def agree(
     standing: Standing,
+    view: SubjectView,
     category: Category,
     names: tuple[Pseudonym, ...],
     was: frozenset[Purpose],
     now: frozenset[Purpose],
 ) -> list[Effect]:
-    """Return the effects that turn the uses `was` of pseudonyms into `now`, closing first."""
-    after_days = standing.bundle.categories[category].retention.after_withdrawal_days
+    """Return the effects that turn the uses `was` of a subject's pseudonyms into `now`, closing first."""
+    goes = bool(was) and not now and not view.restricted
+    after_days = standing.bundle.categories[category].retention.after_withdrawal_days if goes else None
     return [vault.delete_all_uses(names), *_opening(names, category, was, now, after_days)]
 
 
 def _opening(
-    names: tuple[Pseudonym, ...], category: Category, was: frozenset[Purpose], now: frozenset[Purpose], after_days: int
+    names: tuple[Pseudonym, ...],
+    category: Category,
+    was: frozenset[Purpose],
+    now: frozenset[Purpose],
+    after_days: int | None,
 ) -> list[Effect]:
-    """Open what is allowed now; what nothing covers any more goes after its time, unless a later answer says else."""
-    retiring = uuid4() if was and not now else None
+    """Open what is allowed now. What nothing covers any more goes after so many days, unless a later answer says else.
+
+    None: it stays. A restriction covers nothing, and what is restricted is kept (GDPR 18) until that is lifted.
+    """
+    retiring = None if after_days is None else uuid4()
     return [
         vault.register(names, category, retiring),
         vault.insert_uses(names, sorted(now)),
         *_owed(names, was, now),
-        *([enqueue("retire", Pseudonyms(names, retiring), after_days=after_days)] if retiring else []),
+        *([enqueue("retire", Pseudonyms(names, retiring), after_days=after_days)] if after_days is not None else []),
     ]
 
 

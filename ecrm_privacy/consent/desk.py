@@ -10,7 +10,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
@@ -19,6 +19,7 @@ import msgspec
 
 from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import follow
+from ecrm_privacy.consent.acts import Act, recorded, state_change
 from ecrm_privacy.consent.answer import (
     Said,
     answer_due,
@@ -48,19 +49,16 @@ from ecrm_privacy.ledger.record import (
     LEAF_INDEX,
     Body,
     Change,
-    ConsentEvent,
     Entry,
     EventKind,
     LeafType,
-    Processing,
-    StateChange,
     commitment,
     leaf,
     payload,
 )
 from ecrm_privacy.policy import choice
-from ecrm_privacy.policy.documents import Bundle, PurposeDocument, Rule
-from ecrm_privacy.policy.notice import NoticePayload, Notices, notice_hash
+from ecrm_privacy.policy.documents import Bundle, Rule
+from ecrm_privacy.policy.notice import NoticePayload, Notices
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault.blind_index import BlindIndexes
 from ecrm_privacy.vault.body import seal_body
@@ -84,6 +82,8 @@ BundleOf = Callable[[bytes], Awaitable[Bundle]]
 
 Heard = Callable[[Standing, Sequence[Change]], None]
 """Is told of an answer that was written: where the caller had stood, and what the answer changed."""
+Also = Callable[[SubjectId | None], Sequence[Effect]]
+"""Says what else becomes true with an entry about a subject, or about nobody."""
 
 ATTEMPTS_MAX = 6
 
@@ -99,6 +99,10 @@ class Taken(msgspec.Struct, frozen=True):
     session_token: str | None = None
     gpc: bool = False
     """Global Privacy Control counts for whoever answered."""
+
+
+Prepared = tuple[Taken, Entry, tuple[Change, ...]]
+"""A reply, the entry that makes it true, and what it changes."""
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -208,6 +212,7 @@ class ConsentDesk:
         evidence: str = "",
         heard: Heard | None = None,
         by_parent: bool = False,
+        also: Also = lambda _subject: (),
     ) -> Taken:
         """Record what was said and return the reply, durable and provable.
 
@@ -218,16 +223,35 @@ class ConsentDesk:
         RequiredPurpose, UnknownNotice, KeyReuse; Unavailable and OutcomeUnknown when the ledger cannot say that it is
         written.
         """
-        reply, said = self._replies.key(idempotency_key), addresses.taken(said)
+        said = addresses.taken(said)
+
+        def prepare(standing: Standing) -> Prepared:
+            check(standing.bundle, said)
+            return self._prepare(caller, standing, as_recorded(said), signals, where, evidence, by_parent, also)
+
+        return await self.write(caller, prepare, idempotency_key=idempotency_key, body=body, heard=heard)
+
+    async def write(
+        self,
+        caller: Caller,
+        prepare: Callable[[Standing], Prepared],
+        *,
+        idempotency_key: str,
+        body: bytes,
+        heard: Heard | None = None,
+    ) -> Taken:
+        """Append what `prepare` makes of where the caller stands, again if that changed meanwhile; return its reply.
+
+        Raises KeyReuse, Unavailable, OutcomeUnknown, and what `prepare` raises.
+        """
+        reply = self._replies.key(idempotency_key)
         turn: AbstractAsyncContextManager[object] = nullcontext()
         for _ in range(ATTEMPTS_MAX):
             async with turn:
                 if (before := await self._answered(reply, body)) is not None:
                     return before
                 standing = await self.standing(caller)
-                check(standing.bundle, said)
-                said = as_recorded(said)
-                taken, entry, made = self._prepare(caller, standing, said, signals, where, evidence, by_parent)
+                taken, entry, made = prepare(standing)
                 sealed = reply.seal(msgspec.json.encode(taken))
                 kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
                 entry = msgspec.structs.replace(entry, effects=(*entry.effects, *kept))
@@ -244,6 +268,10 @@ class ConsentDesk:
     def _turn(self, speaker: SubjectView | None) -> AbstractAsyncContextManager[object]:
         """Let those who were overtaken come one after the other: all at once, all but one would be overtaken again."""
         return self._turns.setdefault(speaker.subject, asyncio.Lock()) if speaker else nullcontext()
+
+    async def answered(self, idempotency_key: str, body: bytes) -> Taken | None:
+        """Return the reply that this key got before. Raises KeyReuse for another body."""
+        return await self._answered(self._replies.key(idempotency_key), body)
 
     async def _answered(self, reply: ReplyKey, body: bytes) -> Taken | None:
         async with self._read() as conn:
@@ -266,7 +294,8 @@ class ConsentDesk:
         where: Where,
         evidence: str,
         by_parent: bool,
-    ) -> tuple[Taken, Entry, tuple[Change, ...]]:
+        also: Also,
+    ) -> Prepared:
         speaker = standing.speaker
         if by_parent and not standing.is_under_age(standing.views):
             raise Malformed("`by` is parent, and this person is not known to be under age")
@@ -281,6 +310,7 @@ class ConsentDesk:
         if speaker is not None:
             shown = asked.Shown(said.notice, where.site, where.locale, where.jurisdiction)
             effects += asked.effects(self.keyring, before, speaker.subject, said, made, shown)
+        effects += also(speaker.subject if speaker else None)
         gpc = gpc_after(standing, signals, made, by_browser=caller.customer_number is None)
         after = apply(speaker, made, gpc=gpc) if speaker else None
         if after is not None and after.regime is None:
@@ -309,18 +339,20 @@ class ConsentDesk:
             effects=tuple(effects),
             evidence=evidence,
         )
-        return (
-            Taken(
-                receipt_id,
-                -1,
-                permissions(standing, signals),
-                answer_due(standing, signals),
-                choice.encode(standing.bundle, choice_after(standing, signals, said.notice)),
-                token,
-                signalled(standing, signals),
-            ),
-            entry,
-            made,
+        return self.reply(receipt_id, standing, signals, said.notice, token), entry, made
+
+    def reply(
+        self, receipt_id: str, standing: Standing, signals: Signals, notice: NoticeVersion, token: str | None = None
+    ) -> Taken:
+        """Return what somebody is told who stands there now; the place of the entry is not known yet."""
+        return Taken(
+            receipt_id,
+            -1,
+            permissions(standing, signals),
+            answer_due(standing, signals),
+            choice.encode(standing.bundle, choice_after(standing, signals, notice)),
+            token,
+            signalled(standing, signals),
         )
 
     def entry(
@@ -346,8 +378,9 @@ class ConsentDesk:
         `indicated_at` (UTC) is when an answer that was taken elsewhere was given, and `evidence` how that is known.
         """
         access = follow(self.keyring, standing, before, after, handed_over) if after else None
-        state = _state(before, after)
-        event = self._event(standing.bundle, made, state, kind, method, notice, where, evidence, indicated_at)
+        state = state_change(before, after, kind)
+        act = Act(kind, method, notice, where.site, where.locale, where.jurisdiction, evidence, indicated_at)
+        event = recorded(standing.bundle, act, made, state, self.preferences)
         receipt_id, opening, text = secrets.token_bytes(32), secrets.token_bytes(32), payload(event)
         sealed = seal_body(text, opening, receipt_id, access.evidence if access else None)
         entry = Entry(
@@ -363,69 +396,9 @@ class ConsentDesk:
         )
         return entry, base64url(receipt_id)
 
-    def _event(
-        self,
-        bundle: Bundle,
-        made: tuple[Change, ...],
-        state: StateChange | None,
-        kind: EventKind,
-        method: ExpressionMethod,
-        notice: NoticeVersion,
-        where: Where,
-        evidence: str,
-        indicated_at: datetime | None,
-    ) -> ConsentEvent:
-        """Say in the standard's record what was shown and what was said to it."""
-        now = datetime.now(UTC).replace(microsecond=0)
-        concerned = [bundle.purposes[Purpose(name)] for name in dict.fromkeys(change.purpose for change in made)]
-        shown = bundle.notices.get(notice)
-        controller = bundle.sites[where.site].controller
-        return ConsentEvent(
-            record_id=uuid4(),
-            event_time=now,
-            kind=kind,
-            controller=controller.name,
-            controller_address=controller.address,
-            controller_contact=controller.contact,
-            storage_location=controller.storage_location,
-            withdraw_at=self.preferences,
-            site=where.site,
-            method=method,
-            notice=notice,
-            notice_hash=notice_hash(bundle, shown, where.locale) if shown and where.locale in shown.texts else "",
-            locale=where.locale,
-            changes=made,
-            state=state,
-            processing=tuple(
-                Processing(
-                    purpose=purpose.name,
-                    dpv=purpose.dpv,
-                    basis=purpose.basis,
-                    categories=purpose.categories,
-                    kept=_kept(bundle, purpose),
-                )
-                for purpose in concerned
-            ),
-            jurisdiction=where.jurisdiction,
-            evidence=evidence,
-            indicated_at=_earlier(indicated_at, now) if made else None,
-        )
-
     def notice(self, bundle: Bundle, site: str, locale: str, region: str) -> NoticePayload:
         """Return what a site shows in a locale and region."""
         return self._notices.of(bundle, site, locale, region)
-
-
-def _earlier(indicated_at: datetime | None, now: datetime) -> datetime | None:
-    """Return the time of an answer in whole seconds if it lies before `now`; one that has not come yet says nothing."""
-    said = indicated_at and indicated_at.replace(microsecond=0)
-    return said if said is not None and said < now else None
-
-
-def _kept(bundle: Bundle, purpose: PurposeDocument) -> str:
-    """Return how long the data of a purpose is kept at most, as an ISO 8601 duration."""
-    days = [bundle.categories[category].retention.at_most_days for category in purpose.categories]
-    return f"P{max(days)}D" if days else ""
 
 
 def _view(row: store.ViewRow) -> SubjectView:
@@ -451,18 +424,6 @@ def _needs_a_name(standing: Standing, made: Sequence[Change]) -> bool:
     return any(
         change.status in YES and not standing.bundle.purposes[Purpose(change.purpose)].required for change in made
     )
-
-
-def _state(before: SubjectView | None, after: SubjectView | None) -> StateChange | None:
-    """What changes beside the answers; None in a field keeps it."""
-    if after is None:
-        return None
-    made = StateChange(
-        regime=after.regime if before is None or before.regime != after.regime else None,
-        adult_from=after.adult_from if before is None or before.adult_from != after.adult_from else None,
-        gpc=after.gpc if before is None or before.gpc != after.gpc else None,
-    )
-    return None if made == StateChange() else made
 
 
 def base64url(data: bytes) -> str:

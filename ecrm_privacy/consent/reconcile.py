@@ -59,6 +59,6 @@ class Reconciler:
             for category, (held, should) in now.items():
                 has = {name: frozenset(Purpose(row.purpose) for row in rows if row.pseudonym == name) for name in held}
                 if any(uses != should for uses in has.values()):
-                    effects += agree(before, category, held, frozenset().union(*has.values()), should)
+                    effects += agree(before, before.account, category, held, frozenset().union(*has.values()), should)
             await run_all(conn, effects)
         return bool(effects)

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -18,7 +18,6 @@ from ecrm_privacy.errors import (
     LogFrozen,
     NotKnown,
     OutcomeUnknown,
-    Refusal,
     Tampered,
     Unavailable,
 )
@@ -37,12 +36,15 @@ from ecrm_privacy.ledger.record import (
     leaf,
     payload,
 )
+from ecrm_privacy.policy.documents import Period
 from ecrm_privacy.rights import store
+from ecrm_privacy.rights.deadline import ANSWER_WITHIN, answered_by
 from ecrm_privacy.rights.holders import Holder, Known, Step
 from ecrm_privacy.rights.house import records, typed
 from ecrm_privacy.rights.journal import Journal, Mark
 from ecrm_privacy.rights.plan import USUAL, Certificate, Windows, last_copies, plan
 from ecrm_privacy.rights.uses import CountOfUse, add_up, counted_under, counts_of_uses
+from ecrm_privacy.rights.wording import sealed
 from ecrm_privacy.sql import Conn, Effect
 from ecrm_privacy.vault import keys
 from ecrm_privacy.vault import store as vault
@@ -69,13 +71,9 @@ Append = Callable[[Sequence[Entry]], Awaitable[list[int | Failure]]]
 T = TypeVar("T")
 
 CHUNK_ROWS = 1000
-ANSWER_WITHIN = timedelta(days=30)
-"""GDPR 12(3): one month, taken as its shortest usual length."""
+OF_ANYBODY = frozenset({RightKind.OBJECTION, RightKind.OPT_OUT_OF_SALE, RightKind.LIMIT_SENSITIVE})
+"""What can be asked for without being known: a no, and needs no name. Here where nothing is left to say no to."""
 ATTEMPTS_MAX = 6
-
-
-class RightNotOffered(Refusal):
-    """This right cannot be exercised here yet; write to the controller, whose address the notice names."""
 
 
 class Requested(msgspec.Struct, frozen=True):
@@ -122,10 +120,10 @@ class RightsDesk:
         windows: Windows = USUAL,
         indexes: BlindIndexes | None = None,
     ) -> None:
-        self._acquire = acquire
+        self.acquire = acquire
         self._append = append
-        self._keyring = keyring
-        self._replies = Replies(keyring)
+        self.keyring = keyring
+        self.replies = Replies(keyring)
         self._indexes = indexes or BlindIndexes(keyring)
         self._suppressions = Suppressions(keyring)
         self.journal = journal
@@ -135,12 +133,12 @@ class RightsDesk:
         self.holders = tuple(holders)
 
     @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Conn]:
+    async def reading(self) -> AsyncIterator[Conn]:
         """Lend a connection that sees one moment: a field opens only by the key that stood when it was written."""
-        async with self._acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        async with self.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             yield conn
 
-    async def _behind(self, conn: Conn, caller: Caller) -> store.BehindRow | None:
+    async def behind(self, conn: Conn, caller: Caller) -> store.BehindRow | None:
         """Find who is behind a caller. Raises LogFrozen: whoever was erased may be back, and is not served."""
         index = self._indexes.of_customer(caller.customer_number)
         row = await store.behind(caller.token_hash, index).first(conn)
@@ -149,33 +147,44 @@ class RightsDesk:
         return row
 
     async def request(
-        self, caller: Caller, right: RightKind, *, idempotency_key: str, body: bytes, never_contact: bool = False
+        self,
+        caller: Caller,
+        right: RightKind,
+        *,
+        idempotency_key: str,
+        body: bytes,
+        within: Period = ANSWER_WITHIN,
+        never_contact: bool = False,
+        wording: str = "",
     ) -> Requested:
         """Take a request of the subject behind `caller`; with `never_contact` an erasure keeps hashes of addresses.
 
-        Raises NotKnown when nobody is behind it, RightNotOffered, KeyReuse, Unavailable.
+        `within` is how long the law leaves us, `wording` what is wrong and what is right, where somebody is to answer.
+        Restrictions, and what there is to say no to, are the consent desk's.
+
+        Raises NotKnown when nobody is behind it, KeyReuse, Unavailable.
         """
-        if right not in {RightKind.ACCESS, RightKind.PORTABILITY, RightKind.ERASURE}:
-            raise RightNotOffered
-        reply = self._replies.key(idempotency_key)
+        reply = self.replies.key(idempotency_key)
         for _ in range(ATTEMPTS_MAX):
             if (before := await self._answered(reply, body)) is not None:
                 return before
-            async with self._acquire() as conn:
-                row = await self._behind(conn, caller)
+            async with self.acquire() as conn:
+                row = await self.behind(conn, caller)
             subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
-            if row is None or not subjects:
+            if row is None or not (subjects or right in OF_ANYBODY):
                 raise NotKnown
-            made = Requested(uuid4(), "in_progress", row.today + ANSWER_WITHIN, "session", right is RightKind.ERASURE)
-            if right is not RightKind.ERASURE:
+            is_erasure = right is RightKind.ERASURE
+            status = "in_progress" if is_erasure else "open" if wording else "fulfilled"
+            made = Requested(uuid4(), status, answered_by(row.today, within), "session", is_erasure)
+            if not is_erasure:
                 try:
-                    return await self._give(subjects[-1], right, made, reply, body)
+                    return await self._note(subjects[-1] if subjects else None, right, made, reply, body, wording)
                 except asyncpg.UniqueViolationError:  # the same key came twice at once: the first one's reply counts
                     continue
             addresses = await self._addresses(subjects) if never_contact else []
             made = msgspec.structs.replace(made, suppressed=len(addresses))
-            sealed = reply.seal(msgspec.json.encode(made))
-            kept = [*delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)]
+            answer = reply.seal(msgspec.json.encode(made))
+            kept = [*delivery.keep_reply(reply.key_mac, reply.body_mac(body), answer, LEAF_INDEX)]
             if addresses:
                 kept.append(vault.suppress(addresses))
             if await self._erase(subjects, made, row.today, kept):
@@ -185,14 +194,14 @@ class RightsDesk:
     async def _addresses(self, subjects: Sequence[SubjectId]) -> list[bytes]:
         """Return the keyed hashes of every address that `subjects` can be reached by."""
         found: set[bytes] = set()
-        async with self._reading() as conn:
+        async with self.reading() as conn:
             for subject in subjects:
-                known, _ = await self._known(conn, subject)
+                known, _ = await self.known(conn, subject)
                 found.update(self._suppressions.among(typed(await records(conn, known))))
         return sorted(found)
 
     async def _answered(self, reply: ReplyKey, body: bytes) -> Requested | None:
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             row = await delivery.reply(reply.key_mac).first(conn)
         if row is None:
             return None
@@ -200,23 +209,25 @@ class RightsDesk:
             raise KeyReuse
         return msgspec.json.decode(reply.open_(row.sealed), type=Requested)
 
-    async def _give(
-        self, subject: SubjectId, right: RightKind, made: Requested, reply: ReplyKey, body: bytes
+    async def _note(
+        self, subject: SubjectId | None, right: RightKind, made: Requested, reply: ReplyKey, body: bytes, wording: str
     ) -> Requested:
-        """Access needs no step of ours: the package is made when it is fetched, from what is there then."""
-        made = msgspec.structs.replace(made, status="fulfilled")
-        sealed = reply.seal(msgspec.json.encode(made))
-        async with self._acquire() as conn, conn.transaction():
-            if await store.keep(subject).first(conn) is None:  # erased meanwhile: then nothing may name it again
-                raise NotKnown
-            for effect in delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, None):
+        """Write down what needs no entry: a copy is made when it is fetched, and an answer comes later."""
+        answer = reply.seal(msgspec.json.encode(made))
+        async with self.acquire() as conn, conn.transaction():
+            if subject is not None and await store.keep(subject).first(conn) is None:
+                raise NotKnown  # erased meanwhile: then nothing may name it again
+            for effect in delivery.keep_reply(reply.key_mac, reply.body_mac(body), answer, None):
                 await effect.run(conn)
-            await store.open_request(made.request_id, subject, right, made.status, made.expected_by).run(conn)
+            words = None
+            if wording and subject is not None:
+                words = await sealed(conn, self.keyring, subject, made.request_id, "wording", wording)
+            await store.open_request(made.request_id, subject, right, made.status, made.expected_by, words).run(conn)
         return made
 
     async def status(self, request_id: UUID) -> store.RequestRow:
         """Return a request to whoever knows its name. Raises NotKnown."""
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             row = await store.request(request_id).first(conn)
         if row is None:
             raise NotKnown
@@ -224,9 +235,9 @@ class RightsDesk:
 
     async def export(self, request_id: UUID, caller: Caller) -> dict[str, Any]:
         """Return everything we have about the subject that made the request. Raises NotKnown for anybody else."""
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             request = await store.request(request_id).first(conn)
-            row = await self._behind(conn, caller)
+            row = await self.behind(conn, caller)
         own = {row.browser, row.account} - {None} if row else set()
         if request is None or request.subject is None or request.subject not in own:
             raise NotKnown
@@ -238,10 +249,10 @@ class RightsDesk:
             "format": "ecrm-export/1",
             "made": datetime.now(UTC).replace(microsecond=0),
         }
-        async with self._reading() as conn:
+        async with self.reading() as conn:
             held: list[dict[str, Any]] = []
             for subject in subjects:
-                known, _ = await self._known(conn, subject)
+                known, _ = await self.known(conn, subject)
                 found = {holder.name: await holder.export(conn, known) for holder in self.holders}
                 held.append({name: part for name, part in found.items() if part})
         return {**package, "about_you": [part for part in held if part]}
@@ -259,16 +270,16 @@ class RightsDesk:
 
     async def _own(self, caller: Caller, read: Callable[[Conn, Known], Awaitable[T]]) -> list[T]:
         """Read about each of the subjects behind a caller."""
-        async with self._reading() as conn:
-            row = await self._behind(conn, caller)
+        async with self.reading() as conn:
+            row = await self.behind(conn, caller)
             subjects = [SubjectId(one) for one in (row.browser, row.account) if one] if row else []
-            return [await read(conn, (await self._known(conn, subject))[0]) for subject in subjects]
+            return [await read(conn, (await self.known(conn, subject))[0]) for subject in subjects]
 
     async def forget_browser(self, caller: Caller) -> None:
         """Erase what only this browser's cookie can reach: its own subject, never the account's."""
         for _ in range(ATTEMPTS_MAX):
-            async with self._acquire() as conn:
-                row = await self._behind(conn, Caller(token_hash=caller.token_hash))
+            async with self.acquire() as conn:
+                row = await self.behind(conn, Caller(token_hash=caller.token_hash))
             if row is None or row.browser is None:
                 return
             if await self._erase([SubjectId(row.browser)], None, row.today):
@@ -278,15 +289,15 @@ class RightsDesk:
     async def end_sessions(self) -> int:
         """Erase what only sessions whose time is over could reach, and end them; returns how many subjects went."""
         erased = 0
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             rows = await store.stranded().all(conn)
         for row in rows:
             erased += await self._erase([SubjectId(row.subject)], None, row.today)
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             await store.end_sessions().run(conn)
         return erased
 
-    async def _known(self, conn: Conn, subject: SubjectId, *, to_erase: bool = False) -> tuple[Known, int | None]:
+    async def known(self, conn: Conn, subject: SubjectId, *, to_erase: bool = False) -> tuple[Known, int | None]:
         """Return what leads to a subject's data. A key that does not check is left out of a copy.
 
         Raises Tampered for it before an erasure: without it the history under its pseudonym would not be found.
@@ -296,7 +307,7 @@ class RightsDesk:
         found = []
         for row in rows:
             try:
-                found.append(keys.unwrap(self._keyring, subject, Category(row.category), row.version, row.wrapped))
+                found.append(keys.unwrap(self.keyring, subject, Category(row.category), row.version, row.wrapped))
             except Tampered:
                 if to_erase:
                     raise
@@ -312,8 +323,8 @@ class RightsDesk:
         """Erase `subjects` by one entry: all of them, or none. False: read again."""
         people: list[tuple[Known, int | None]] = []
         for subject in subjects:
-            async with self._acquire() as conn:
-                known, seen = await self._known(conn, subject, to_erase=True)
+            async with self.acquire() as conn:
+                known, seen = await self.known(conn, subject, to_erase=True)
             if seen is not None or made is not None:  # else another worker, or the same person, was a moment earlier
                 people.append((known, seen))
         if not people:
@@ -348,8 +359,8 @@ class RightsDesk:
 
     async def again(self, subject: SubjectId, today: date) -> Entry:
         """Return the entry that erases somebody whom a backup brought back; the journal has them already."""
-        async with self._acquire() as conn:
-            known, _ = await self._known(conn, subject, to_erase=True)
+        async with self.acquire() as conn:
+            known, _ = await self.known(conn, subject, to_erase=True)
         job = Erasing(known.all_pseudonyms, None, today, counted=counted_under(known, today))
         return self._erasure([(known, ANY_SEEN)], [delivery.enqueue("erase", job)])
 
@@ -375,10 +386,10 @@ class RightsDesk:
             locale="",
         )  # fmt: skip
         receipt_id, opening, text = secrets.token_bytes(32), secrets.token_bytes(32), payload(event)
-        sealed = seal_body(text, opening, receipt_id, None)
+        made = seal_body(text, opening, receipt_id, None)
         return Entry(
             leaf=leaf(LeafType.SUBJECT, commitment(opening, text)),
-            body=Body(sealed.receipt_hash, sealed.sealed, sealed.wrapped_for_receipt, None),
+            body=Body(made.receipt_hash, made.sealed, made.wrapped_for_receipt, None),
         )
 
     # what is owed: handlers of jobs -------------------------------------------------------------------------------
@@ -390,7 +401,7 @@ class RightsDesk:
         if job.request_id is None or (await self.status(job.request_id)).status == "fulfilled":
             return
         tables = frozenset().union(*(holder.tables for holder in self.holders))
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             newest = (await epochs.known().all(conn))[-1]
         last = last_copies(newest.epoch, newest.began, newest.today, self._windows)
         promised = plan(tables, last, suppressed=job.suppressed)
@@ -409,17 +420,17 @@ class RightsDesk:
         Each transaction that deletes looks again, and a renewed yes waits for it: so nothing newer goes with the old.
         """
         job = msgspec.json.decode(text, type=Erasing)
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             closed = await self._retiring(conn, job)
         for holder in self.holders:  # most often there is nothing left: not under a lock, because counting takes long
             await self._until_done(holder.unlearn, closed)
         for holder in self.holders:
             done = False
             while not done:
-                async with self._acquire() as conn, conn.transaction():
+                async with self.acquire() as conn, conn.transaction():
                     closed = await self._retiring(conn, job)
                     done = not closed or await holder.forget(conn, closed, CHUNK_ROWS)
-        async with self._acquire() as conn, conn.transaction():
+        async with self.acquire() as conn, conn.transaction():
             closed = await self._retiring(conn, job)
             await vault.delete_pseudonyms(closed).run(conn)
             await delivery.forget_retirements(closed).run(conn)
@@ -431,7 +442,7 @@ class RightsDesk:
     async def unlearn(self, text: str) -> None:
         """Take out of the counts what may no longer contribute."""
         job = msgspec.json.decode(text, type=Erasing)
-        async with self._acquire() as conn:
+        async with self.acquire() as conn:
             open_now = {
                 row.pseudonym for row in await vault.uses_of(job.pseudonyms).all(conn) if row.purpose == CONTRIBUTE
             }
@@ -450,7 +461,7 @@ class RightsDesk:
             await self._until_done(holder.unlearn, pseudonyms)
         for holder in self.holders:
             await self._until_done(holder.forget, (*pseudonyms, *counted))
-        async with self._acquire() as conn, conn.transaction():
+        async with self.acquire() as conn, conn.transaction():
             await vault.delete_pseudonyms(pseudonyms).run(conn)
             await delivery.forget_retirements(pseudonyms).run(conn)
             await delivery.note_erased().run(conn)
@@ -458,5 +469,5 @@ class RightsDesk:
     async def _until_done(self, step: Step, pseudonyms: Sequence[Pseudonym]) -> None:
         done = not pseudonyms
         while not done:
-            async with self._acquire() as conn, conn.transaction():
+            async with self.acquire() as conn, conn.transaction():
                 done = await step(conn, pseudonyms, CHUNK_ROWS)

@@ -10,6 +10,7 @@ import structlog
 from ecrm_privacy.errors import Tampered
 from ecrm_privacy.rights import store, uses
 from ecrm_privacy.rights.holders import Holder, Known
+from ecrm_privacy.rights.wording import UNOPENED, opened
 from ecrm_privacy.sql import Conn
 from ecrm_privacy.vault import body, envelope
 from ecrm_privacy.vault import store as vault
@@ -24,8 +25,6 @@ KEPT_NEVER = (
     "A keyed hash of an address of yours: before an erasure you asked never to be contacted under it again"
     " (GDPR 17(3)(b), 21(3)). Your own yes lifts it for what you say yes to."
 )
-UNOPENED = "This is kept, but it cannot be opened: it was altered, or its key is gone."
-"""What a copy says in the place of one item that does not open."""
 
 
 async def _evidence(conn: Conn, known: Known) -> dict[str, Any] | None:
@@ -81,8 +80,17 @@ async def _sessions(conn: Conn, known: Known) -> list[dict[str, Any]]:
 
 
 async def _requests(conn: Conn, known: Known) -> list[dict[str, Any]]:
-    rows = await store.requests_of(known.subject).all(conn)
-    return [{"kind": row.kind, "status": row.status, "received": row.received.isoformat()} for row in rows]
+    return [
+        {
+            "kind": row.kind,
+            "status": row.status,
+            "received": row.received.isoformat(),
+            "ended": row.ended and row.ended.isoformat(),
+            "wording": opened(known.keys, row.request_id, "wording", row.wording) or None,
+            "reason": opened(known.keys, row.request_id, "reason", row.reason) or None,
+        }
+        for row in await store.requests_of([known.subject]).all(conn)
+    ]
 
 
 def house_holders(keyring: Keyring) -> tuple[Holder, ...]:

@@ -45,37 +45,93 @@ class RequestRow(msgspec.Struct, frozen=True):
     status: str
     received: date
     expected_by: date
+    ended: date | None
     certificate: str | None
+    wording: bytes | None
+    reason: bytes | None
+
+
+_REQUEST = (
+    "select request_id, subject, kind, status, received, expected_by, ended, certificate, wording, reason"
+    " from ecrm.rights_request"
+)
 
 
 def request(request_id: UUID) -> Query[RequestRow]:
     """Find a request."""
     return Query(
-        "select request_id, subject, kind, status, received, expected_by, certificate from ecrm.rights_request"
-        " where request_id = $1",
+        f"{_REQUEST} where request_id = $1",
         (request_id,),
         RequestRow,
     )
 
 
-def requests_of(subject: UUID) -> Query[RequestRow]:
-    """Find a subject's requests."""
+def requests_of(subjects: Sequence[UUID]) -> Query[RequestRow]:
+    """Find the requests of subjects, the oldest first."""
     return Query(
-        "select request_id, subject, kind, status, received, expected_by, certificate from ecrm.rights_request"
-        " where subject = $1 order by received, request_id",
-        (subject,),
+        f"{_REQUEST} where subject = any($1::uuid[]) order by received, request_id",
+        (list(subjects),),
         RequestRow,
     )
 
 
 def open_request(
-    request_id: UUID, subject: UUID | None, kind: str, status: str, expected_by: date, certificate: str | None = None
+    request_id: UUID, subject: UUID | None, kind: str, status: str, expected_by: date, wording: bytes | None = None
 ) -> Effect:
-    """Write a request down; one that is already there stays as it is."""
+    """Write a request down; one that is already there stays as it is. One that is fulfilled at once ends today."""
     return Query(
-        "insert into ecrm.rights_request (request_id, subject, kind, status, received, expected_by, certificate)"
-        " values ($1, $2, $3, $4, current_date, $5, $6) on conflict do nothing",
-        (request_id, subject, kind, status, expected_by, certificate),
+        "insert into ecrm.rights_request (request_id, subject, kind, status, received, expected_by, ended, wording)"
+        " values ($1, $2, $3, $4, current_date, $5, case when $4 = 'fulfilled' then current_date end, $6)"
+        " on conflict do nothing",
+        (request_id, subject, kind, status, expected_by, wording),
+    )
+
+
+def note_done(request_id: UUID, subject: UUID | None, kind: str) -> Effect:
+    """Write down a request that is fulfilled by what is written with it."""
+    return Query(
+        "insert into ecrm.rights_request (request_id, subject, kind, status, received, expected_by, ended)"
+        " values ($1, $2, $3, 'fulfilled', current_date, current_date, current_date) on conflict do nothing",
+        (request_id, subject, kind),
+    )
+
+
+def lift(subject: UUID | None) -> Effect:
+    """Say of a subject's restrictions that it took them back."""
+    return Query(
+        "update ecrm.rights_request set status = 'revoked', ended = current_date"
+        " where subject = $1 and kind = 'restriction' and status = 'fulfilled'",
+        (subject,),
+    )
+
+
+def end_request(request_id: UUID, status: str, reason: bytes | None = None) -> Effect:
+    """End an open request, once."""
+    return Query(
+        "update ecrm.rights_request set status = $2, ended = current_date, reason = $3"
+        " where request_id = $1 and status = 'open'",
+        (request_id, status, reason),
+    )
+
+
+class DueRow(msgspec.Struct, frozen=True):
+    """A request that is not ended, and how many days are left: less than none when it is overdue. It names nobody."""
+
+    request_id: UUID
+    kind: str
+    status: str
+    received: date
+    expected_by: date
+    days_left: int
+
+
+def due() -> Query[DueRow]:
+    """List what is due, the most overdue first."""
+    return Query(
+        "select request_id, kind, status, received, expected_by, expected_by - current_date as days_left"
+        " from ecrm.rights_request where status in ('open', 'in_progress') order by expected_by, received, request_id",
+        (),
+        DueRow,
     )
 
 
@@ -91,14 +147,19 @@ def keep(subject: UUID) -> Query[SeenRow]:
 def close_request(request_id: UUID, status: str, certificate: str | None) -> Effect:
     """Say how a request ended."""
     return Query(
-        "update ecrm.rights_request set status = $2, certificate = $3 where request_id = $1",
+        "update ecrm.rights_request set status = $2, certificate = $3, ended = current_date where request_id = $1",
         (request_id, status, certificate),
     )
 
 
 def unlink_requests(subject: UUID) -> Effect:
-    """Take the link to an erased subject from its requests."""
-    return Query("update ecrm.rights_request set subject = null where subject = $1", (subject,))
+    """Take the link to an erased subject from its requests, and what was written; what is open ends with it."""
+    return Query(
+        "update ecrm.rights_request set subject = null, wording = null, reason = null,"
+        " ended = case when status = 'open' then current_date else ended end,"
+        " status = case when status = 'open' then 'revoked' else status end where subject = $1",
+        (subject,),
+    )
 
 
 class SubjectBodyRow(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, Notices
 from ecrm_privacy.policy.theme import stylesheet
-from ecrm_privacy.rights.desk import ANSWER_WITHIN
+from ecrm_privacy.rights.deadline import answered_by
 from ecrm_privacy.vocabulary import Answer, ConsentStatus
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.answers import Asked, NoticeReply, PermissionsReply
@@ -192,7 +192,7 @@ class Stage:
             address="/preferences",
             embedded=False,
             view="",
-            due_text=writing.day(datetime.now(UTC).date() + ANSWER_WITHIN, scene.locale),
+            due_text=writing.day(answered_by(datetime.now(UTC).date()), scene.locale),
             contact=self.bundle.sites[scene.site].controller.contact,
         )
         query = f"site={scene.site}&amp;theme={scene.theme}"

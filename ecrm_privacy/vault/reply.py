@@ -7,6 +7,7 @@ nonce 12 | ciphertext | tag 16`, associated data `"reply1" | key_mac`.
 
 import hmac
 import struct
+from uuid import UUID
 
 from ecrm_privacy.vault import aead
 from ecrm_privacy.vault.aead import Secret
@@ -16,14 +17,18 @@ _HEADER = struct.pack(">BB", 1, aead.AES_256_GCM)
 
 
 class ReplyKey:
-    """What one Idempotency-Key stands for; `key_mac` (32 bytes) is the name under which its reply is kept."""
+    """What one Idempotency-Key stands for; `key_mac` (32 bytes) is the name under which its reply is kept.
 
-    __slots__ = ("_body_key", "_seal_key", "key_mac")
+    `name` is what the act is called that it asked for, where that needs a name that nobody else can guess.
+    """
+
+    __slots__ = ("_body_key", "_seal_key", "key_mac", "name")
 
     def __init__(self, secret: Secret, idempotency_key: str) -> None:
         name = idempotency_key.encode()
         keys = aead.hkdf(name, b"ecrm/reply/v1", salt=secret.reveal(), length=2 * aead.KEY_BYTES)
         self.key_mac = hmac.digest(secret.reveal(), b"reply-key/v1" + name, "sha256")
+        self.name = UUID(bytes=hmac.digest(secret.reveal(), b"reply-name/v1" + name, "sha256")[:16], version=4)
         self._seal_key, self._body_key = Secret(keys[: aead.KEY_BYTES]), Secret(keys[aead.KEY_BYTES :])
 
     def body_mac(self, body: bytes) -> bytes:

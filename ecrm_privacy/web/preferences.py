@@ -1,4 +1,4 @@
-"""Our own pages: preferences, a request, the copy of one's data. All work without scripts.
+"""The preferences page. It works without scripts.
 
 The preferences may stand in a page of the shop, as a frame (`/preferences?embedded=1`): without our head and foot, for
 pages of the site's origins alone, and whatever leads elsewhere leaves the frame.
@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 from litestar.response import Redirect
 
 from ecrm_privacy.consent.answer import SaidAnswer, answer_due, ways_back
@@ -23,12 +22,14 @@ from ecrm_privacy.consent.standing import Standing, permissions, signalled
 from ecrm_privacy.consent.visitor import answered_since
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.policy import choice
-from ecrm_privacy.rights.desk import ANSWER_WITHIN, RightsDesk
-from ecrm_privacy.vocabulary import RightKind
+from ecrm_privacy.rights.deadline import answered_by
+from ecrm_privacy.rights.desk import RightsDesk
+from ecrm_privacy.rights.requests import Requests
 from ecrm_privacy.web import letter
 from ecrm_privacy.web.answers import field_name, said_by_form, set_cookies
 from ecrm_privacy.web.edges import framed_by
-from ecrm_privacy.web.forms import back, form, is_uuid, own_key
+from ecrm_privacy.web.exercise import Exercise, answer_within
+from ecrm_privacy.web.forms import back, form, own_key
 from ecrm_privacy.web.hallway import AnyRequest, Hallway
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.texts import texts
@@ -43,6 +44,8 @@ class Desks(msgspec.Struct, frozen=True):
     receipts: Receipts
     rights: RightsDesk
     links: Links
+    requests: Requests
+    exercise: Exercise
     hallway: Hallway
     pages: Pages
     view: str = ""
@@ -94,7 +97,7 @@ async def _letter(desks: Desks, seen: Look, flash: Any = None, reception: Recept
         address=seen.address,
         embedded=seen.embedded,
         view=desks.view,
-        due_text=writing.day(standing.today + ANSWER_WITHIN, where.locale),
+        due_text=writing.day(answered_by(standing.today, answer_within(bundle, where)), where.locale),
         contact=bundle.sites[where.site].controller.contact,
     )
     if seen.embedded:
@@ -161,80 +164,3 @@ def after(signals: Signals, taken: Taken, hallway: Hallway) -> Signals:
     return msgspec.structs.replace(
         signals, closed=closed, closed_all=False, answered=made.notice if made else signals.answered
     )
-
-
-@post("/preferences/rights", status_code=303)
-async def exercise(
-    request: AnyRequest,
-    desks: NamedDependency[Desks],
-    caller: NamedDependency[Caller],
-    where: NamedDependency[Where],
-) -> Response[Any]:
-    """The buttons "download my data" and "delete me"."""
-    body = await request.body()
-    fields = form(body)
-    right = RightKind.ERASURE if fields.get("right") == "erasure" else RightKind.ACCESS
-    never_contact = right is RightKind.ERASURE and fields.get("never_contact") == "yes"
-    made = await desks.rights.request(
-        caller, right, idempotency_key=own_key(fields, body), body=body, never_contact=never_contact
-    )
-    if not made.erased:
-        return Redirect(f"/requests/{made.request_id}/copy", status_code=303)
-    return gone(desks, where, erased=True, request_url=f"/requests/{made.request_id}")
-
-
-def gone(desks: Desks, where: Where, *, erased: bool, request_url: str = "") -> Response[str]:
-    """The last page of a session: our cookies go with it."""
-    reply = desks.pages.page(
-        "erased.html", t=texts(where.locale), locale=where.locale, erased=erased, request_url=request_url
-    )
-    reply.status_code = 200
-    reply.set_cookie(desks.hallway.no_session())
-    reply.set_cookie(desks.hallway.choice("", where.site))
-    return reply
-
-
-@post("/preferences/forget", status_code=200)
-async def forget(
-    desks: NamedDependency[Desks], caller: NamedDependency[Caller], where: NamedDependency[Where]
-) -> Response[str]:
-    """Forget this browser: sign out, and erase what only its cookie can reach."""
-    await desks.rights.forget_browser(caller)
-    await desks.links.sign_out(caller)
-    return gone(desks, where, erased=False)
-
-
-@get("/requests/{request_id:str}")
-async def request_page(
-    request_id: FromPath[str], desks: NamedDependency[Desks], where: NamedDependency[Where]
-) -> Response[str]:
-    """How a request stands."""
-    row = await desks.rights.status(is_uuid(request_id))
-    t = texts(where.locale)
-    words = {
-        "title": t[f"right_{row.kind}"],
-        "status_text": t[f"request_{row.status}"],
-        "received_text": writing.day(row.received, where.locale),
-        "due_text": writing.day(row.expected_by, where.locale),
-        "export_url": f"/requests/{request_id}/copy" if row.kind == RightKind.ACCESS else "",
-        "certificate": letter.certificate(row.certificate, where.locale) if row.certificate else None,
-    }
-    return desks.pages.page("rights.html", t=t, locale=where.locale, rights_request=words)
-
-
-@get("/requests/{request_id:str}/copy")
-async def copy_page(
-    request_id: FromPath[str],
-    desks: NamedDependency[Desks],
-    caller: NamedDependency[Caller],
-    where: NamedDependency[Where],
-) -> Response[str]:
-    """The copy of one's data, to read."""
-    package = await desks.rights.export(is_uuid(request_id), caller)
-    t = texts(where.locale)
-    words = {
-        "day_text": writing.day_of(package["made"], where.locale),
-        "json_url": f"/v1/rights-requests/{request_id}/export",
-        "sections": letter.sections(package, desks.hallway.bundle, where.locale, t),
-    }
-    return desks.pages.page("export.html", t=t, locale=where.locale, export=words)

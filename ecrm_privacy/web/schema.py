@@ -19,7 +19,7 @@ from litestar.openapi.spec import Components, Reference, SecurityScheme
 from ecrm_privacy import __version__
 from ecrm_privacy.consent.answer import Said
 from ecrm_privacy.consent.channels.desk import Inbound
-from ecrm_privacy.web import rights, servers, session, view
+from ecrm_privacy.web import exercise, servers, session, view
 from ecrm_privacy.web.pages import Pages
 from ecrm_privacy.web.problems import MEDIA_TYPE, TYPES
 from ecrm_privacy.web.texts import DEFAULT_LOCALE, texts
@@ -114,7 +114,7 @@ HOUSE = Surface(
     {
         "POST /v1/answers": Said,
         "POST /v1/session": session.TokenBody,
-        "POST /v1/rights-requests": rights.Asked,
+        "POST /v1/rights-requests": exercise.Asked,
         "PATCH /v1/view": view.ViewChange,
         "PUT /v1/subject": servers.Fields,
         "POST /v1/subject/answers": servers.SaidElsewhere,

@@ -17,7 +17,7 @@ from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.profile import Profile
 from ecrm_privacy.gate.types import Caller
-from ecrm_privacy.rights.house import UNOPENED
+from ecrm_privacy.rights.wording import UNOPENED
 from ecrm_privacy.vocabulary import Category
 from tests.conftest import Cluster
 from tests.houses import Browser, Opened, house_of_its_own, idempotent, logged

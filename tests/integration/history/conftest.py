@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecrm_privacy.consent.desk import ConsentDesk
+from ecrm_privacy.consent import desk
 from ecrm_privacy.consent.store import add_api_key
 from ecrm_privacy.policy import acts
 from tests.conftest import Cluster
@@ -35,13 +35,13 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let records say another time than the machine's; nothing else of the desk is changed."""
-    made, record = Clock(), ConsentDesk._event
+    made, record = Clock(), desk.recorded
 
-    def at_that_time(desk: ConsentDesk, *what: Any) -> Any:
-        event = record(desk, *what)
+    def at_that_time(*what: Any) -> Any:
+        event = record(*what)
         return event if made.now is None else msgspec.structs.replace(event, event_time=made.now)
 
-    monkeypatch.setattr(ConsentDesk, "_event", at_that_time)
+    monkeypatch.setattr(desk, "recorded", at_that_time)
     return made
 
 

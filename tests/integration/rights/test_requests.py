@@ -28,15 +28,6 @@ async def test_nobody_has_no_rights_to_anything(opened: Opened) -> None:
         assert await everything(admin) == before
 
 
-async def test_a_right_that_is_not_offered_yet_says_so(opened: Opened) -> None:
-    """It is refused as such, not as an unknown word."""
-    browser = opened.browser()
-    await browser.answer({"remember": "given"})
-    for right in ("rectification", "restriction", "objection", "opt_out_of_sale", "limit_sensitive"):
-        reply = await browser.ask(right)
-        assert (reply.status_code, reply.json()["type"]) == (409, "/problems/refused")
-
-
 async def test_a_copy_holds_everything_that_is_known(opened: Opened, number: str) -> None:
     """Answers with their records, the profile in the clear, the sessions, the requests."""
     house = opened.house

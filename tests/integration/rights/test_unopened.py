@@ -5,7 +5,7 @@ import pytest
 from ecrm_privacy.app import site_signals
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.profile import Profile
-from ecrm_privacy.rights.house import UNOPENED
+from ecrm_privacy.rights.wording import UNOPENED
 from ecrm_privacy.vocabulary import Category
 from tests.houses import Opened
 
