@@ -88,6 +88,11 @@ Also = Callable[[SubjectId | None], Sequence[Effect]]
 ATTEMPTS_MAX = 6
 
 
+def nothing_more(_subject: SubjectId | None) -> Sequence[Effect]:
+    """Say that nothing else becomes true with an entry."""
+    return ()
+
+
 class Taken(msgspec.Struct, frozen=True):
     """The reply to an answer. `session_token` is a new cookie's value, if the answer needed one."""
 
@@ -212,7 +217,7 @@ class ConsentDesk:
         evidence: str = "",
         heard: Heard | None = None,
         by_parent: bool = False,
-        also: Also = lambda _subject: (),
+        also: Also = nothing_more,
     ) -> Taken:
         """Record what was said and return the reply, durable and provable.
 

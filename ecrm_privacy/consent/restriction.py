@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ecrm_privacy.consent.desk import ATTEMPTS_MAX, Also, ConsentDesk, Prepared, Taken, Where
+from ecrm_privacy.consent.desk import ATTEMPTS_MAX, Also, ConsentDesk, Prepared, Taken, Where, nothing_more
 from ecrm_privacy.consent.standing import Standing, SubjectView
 from ecrm_privacy.errors import NotKnown, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
@@ -45,7 +45,7 @@ class Restrictions:
         """
         if (before := await self._desk.answered(idempotency_key, body)) is not None:
             return before  # what was lifted since is not restricted by a repeat
-        await self._beside(caller, where, (lambda _subject: ()) if restricted else also, restricted=restricted)
+        await self._beside(caller, where, nothing_more if restricted else also, restricted=restricted)
 
         def prepare(standing: Standing) -> Prepared:
             if standing.speaker is None:

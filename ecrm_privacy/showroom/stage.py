@@ -26,7 +26,6 @@ from ecrm_privacy.web import letter
 from ecrm_privacy.web.answers import Asked, NoticeReply, PermissionsReply
 from ecrm_privacy.web.pages import STATIC, Pages
 from ecrm_privacy.web.texts import labels, texts
-from ecrm_privacy.words import writing
 
 FOLDER = Path(__file__).parent
 HTML, JSON = "text/html; charset=utf-8", "application/json"
@@ -175,6 +174,7 @@ class Stage:
     def _preferences(self, scene: Scene) -> Reply:
         shown, t = self._shown(scene), texts(scene.locale)
         nothing: dict[Any, date] = {}
+        today = datetime.now(UTC).date()
         text = self._pages.text(
             "preferences.html",
             t=t,
@@ -192,8 +192,10 @@ class Stage:
             address="/preferences",
             embedded=False,
             view="",
-            due_text=writing.day(answered_by(datetime.now(UTC).date()), scene.locale),
             contact=self.bundle.sites[scene.site].controller.contact,
+            rights=letter.rights(
+                Standing(self.bundle, today), self._rows(scene), (), answered_by(today), scene.locale, t
+            ),
         )
         query = f"site={scene.site}&amp;theme={scene.theme}"
         text = text.replace('.css">', f'.css?{query}">')

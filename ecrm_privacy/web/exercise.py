@@ -112,6 +112,8 @@ def check(asked: Asked) -> None:
     """Refuse what does not belong to the right that is asked for. Raises Malformed, EmptyAnswer."""
     if asked.never_contact and asked.right is not RightKind.ERASURE:
         raise Malformed("`never_contact` belongs to an erasure")
+    if len(asked.text) > TEXT_CHARS_MOST:
+        raise Malformed(f"`text` has at most {TEXT_CHARS_MOST} characters")
     if bool(asked.text.strip()) != (asked.right is RightKind.RECTIFICATION):
         raise Malformed("`text` belongs to a rectification: what is wrong, and what is right")
     if asked.purposes is not None and asked.right is not RightKind.OBJECTION:

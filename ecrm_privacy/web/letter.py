@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 
 from ecrm_privacy.consent.receipts import Act, Receipt
-from ecrm_privacy.consent.standing import PermissionRow
+from ecrm_privacy.consent.standing import PermissionRow, Standing
+from ecrm_privacy.ledger.record import ConsentEvent, EventKind
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
-from ecrm_privacy.vocabulary import YES, Answer, Category, Purpose
+from ecrm_privacy.rights.requests import Told
+from ecrm_privacy.vocabulary import YES, Answer, Category, ConsentStatus, LegalBasis, Purpose, RightKind
 from ecrm_privacy.web.messages import TYPED
 from ecrm_privacy.words import writing
 from ecrm_privacy.words.catalogue import Words, filled
@@ -119,12 +121,20 @@ def acts(found: Sequence[Act], bundle: Bundle, locale: str, t: Words) -> list[di
                     if not change.channel and not change.recipient
                 )
             )
+            or _restriction(act.event, t)
             or t[f"method_{act.event.method}"],
             "entry_text": filled(t, "entry", index=writing.figures(str(act.leaf_index), locale)),
             "url": f"/preferences/receipts/{act.leaf_index}",
         }
         for act in found
     ]
+
+
+def _restriction(event: ConsentEvent, t: Words) -> str:
+    """Say of an entry that it restricts, or lifts that; empty for any other."""
+    if event.kind is not EventKind.RESTRICTION or event.state is None:
+        return ""
+    return t["check_act_restriction" if event.state.restricted else "check_act_lifted"]
 
 
 def purpose_name(bundle: Bundle, purpose: str, locale: str) -> str:
@@ -139,13 +149,15 @@ def _name(documents: Mapping[Any, Any], word: str, locale: str) -> str:
 
 def receipt(found: Receipt, at: str, bundle: Bundle, locale: str, t: Words, json_url: str = "") -> dict[str, Any]:
     """Return what the page of the receipt at that address says."""
+    turned = _restriction(found.event, t)
     note = found.proof.rpartition("\n\n\N{EM DASH}")[0].split("\n")
     return {
         "when_text": writing.moment(found.event.event_time, locale),
         "notice": found.event.notice,
-        "method_text": t[f"method_{found.event.method}"],
+        "method_text": "" if turned else t[f"method_{found.event.method}"],
         "evidence": found.event.evidence,
-        "changes": [
+        "changes": [{"name": turned, "answer_text": "", "until_text": ""}] * bool(turned)
+        + [
             {
                 "name": " · ".join(
                     part
@@ -169,6 +181,63 @@ def receipt(found: Receipt, at: str, bundle: Bundle, locale: str, t: Words, json
         "json_url": json_url,
         "text_url": f"{at}{PROOF}",
         "file_name": f"receipt-{found.leaf_index}.tlog-proof",
+    }
+
+
+def rights(
+    standing: Standing, permitted: Sequence[PermissionRow], told: Sequence[Told], by: date, locale: str, t: Words
+) -> dict[str, Any]:
+    """Return what the page says of rights: what was asked for, what is left to object to, and the day of an answer.
+
+    `by` is the day by which a request of today is answered.
+    """
+    rested = [row for row in permitted if not row.channel and not row.recipient and _can_be_objected_to(standing, row)]
+    restricted = any(view.restricted for view in standing.views)
+    return {
+        "known": standing.speaker is not None,
+        "restricted": restricted,
+        "answer_by": filled(t, "answer_by", day=writing.day(by, locale)),
+        "open": [
+            {
+                "request_id": str(each.row.request_id),
+                "title": t[f"right_{each.row.kind}"],
+                "url": f"/requests/{each.row.request_id}",
+                "due_text": filled(t, "answer_by", day=writing.day(each.row.expected_by, locale)),
+            }
+            for each in told
+            if not each.is_in_force
+        ],
+        "objections": [
+            {"field": f"answer.{row.purpose}", "name": purpose_name(standing.bundle, row.purpose, locale)}
+            for row in rested
+            if row.allowed or (row.because == "restricted" and row.status != ConsentStatus.OBJECTED)
+        ],
+        "objected": bool(rested),
+    }
+
+
+def _can_be_objected_to(standing: Standing, row: PermissionRow) -> bool:
+    purpose = standing.bundle.purposes[row.purpose]
+    return purpose.basis is not LegalBasis.CONSENT and not purpose.required
+
+
+def request(told: Told, locale: str, t: Words) -> dict[str, Any]:
+    """Return what the page of a request says."""
+    row = told.row
+    copied = row.kind in {RightKind.ACCESS, RightKind.PORTABILITY} and told.is_own
+    return {
+        "title": t[f"right_{row.kind}"],
+        "status_text": t[f"request_{row.status}"],
+        "due_text": "" if row.ended else writing.day(row.expected_by, locale),
+        "history": [
+            {"name": t[f"request_{step.status}"], "day_text": writing.day(step.on, locale) if step.on else ""}
+            for step in told.history
+        ],
+        "wording": told.wording,
+        "reason": told.reason,
+        "request_id": str(row.request_id) if told.can_be_taken_back else "",
+        "export_url": f"/requests/{row.request_id}/copy" if copied else "",
+        "certificate": certificate(row.certificate, locale) if row.certificate else None,
     }
 
 

@@ -3,6 +3,7 @@
 All work without scripts.
 """
 
+import secrets
 from typing import Any
 
 from litestar import Response, get, post
@@ -66,20 +67,16 @@ async def forget(
 
 @get("/requests/{request_id:str}")
 async def request_page(
-    request_id: FromPath[str], desks: NamedDependency[Desks], where: NamedDependency[Where]
+    request_id: FromPath[str],
+    desks: NamedDependency[Desks],
+    caller: NamedDependency[Caller],
+    where: NamedDependency[Where],
 ) -> Response[str]:
     """How a request stands."""
-    row = await desks.rights.status(is_uuid(request_id))
+    told = await desks.requests.of(is_uuid(request_id), caller)
     t = texts(where.locale)
-    words = {
-        "title": t[f"right_{row.kind}"],
-        "status_text": t[f"request_{row.status}"],
-        "received_text": writing.day(row.received, where.locale),
-        "due_text": writing.day(row.expected_by, where.locale),
-        "export_url": f"/requests/{request_id}/copy" if row.kind == RightKind.ACCESS else "",
-        "certificate": letter.certificate(row.certificate, where.locale) if row.certificate else None,
-    }
-    return desks.pages.page("rights.html", t=t, locale=where.locale, rights_request=words)
+    words, key = letter.request(told, where.locale, t), secrets.token_urlsafe(24)
+    return desks.pages.page("rights.html", t=t, locale=where.locale, rights_request=words, idempotency_key=key)
 
 
 @get("/requests/{request_id:str}/copy")

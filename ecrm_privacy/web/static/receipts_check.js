@@ -375,6 +375,7 @@ function showSound({ index, size, origin, payload, event }, trusted) {
     element("p", fill(trusted, origin)),
   ]);
   const table = element("div", element("table", element("tbody", said), "ecrm-table"), "ecrm-scroll");
+  const isLifted = event.act == "restriction" && event.state?.["ecrm:restricted"] === false;
   const text = element("pre", element("code", JSON.stringify(JSON.parse(payload), null, 2)));
   text.tabIndex = 0;
   text.dir = "ltr";
@@ -382,7 +383,7 @@ function showSound({ index, size, origin, payload, event }, trusted) {
     element("h2", words.said),
     ...(said.length ? [table] : []),
     facts([
-      ["act", event.act == "answer" ? "" : words[`act_${event.act}`]],
+      ["act", event.act == "answer" ? "" : words[`act_${isLifted ? "lifted" : event.act}`]],
       ["when", inWords(event.said, { timeStyle: "long" })],
       ["recorded", event.said == event.at ? "" : inWords(event.at, { timeStyle: "long" })],
       ["to", event.party.filter(Boolean).join(", ")],

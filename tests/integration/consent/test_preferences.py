@@ -1,6 +1,5 @@
 """The preferences page with scripts off: every answer and every right is a button of a plain form."""
 
-from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -140,10 +139,12 @@ async def test_a_page_of_the_site_may_frame_it(opened: Opened) -> None:
 
 async def test_the_day_of_the_answer_is_said(opened: Opened) -> None:
     """Beside the rights stand the last day on which an answer may come, and where to write to."""
-    page = (await opened.browser().http.get("/preferences")).text
+    browser = opened.browser()
+    await browser.answer({"remember": "given"})
+    page = (await browser.http.get("/preferences")).text
     async with opened.as_admin() as admin:
-        last = await admin.fetchval("select current_date") + timedelta(days=30)
-    assert f"by {last.day} {last:%B %Y}, as the law says" in page
+        last = await admin.fetchval("select (current_date + interval '1 month')::date")
+    assert f"You have our answer by {last.day} {last:%B %Y}." in page
     assert f'href="mailto:{SHIPPED.sites["demo"].controller.contact}"' in page
 
 

@@ -59,8 +59,15 @@ NETWORK = {"recipient": "ad-network", "name": "An advertising network", "own_yes
 PREFERENCES: dict[str, Any] = {
     "address": "/preferences",
     "embedded": False,
-    "due_text": "in a month",
     "contact": "privacy@shop.example",
+    "rights": {
+        "known": True,
+        "restricted": True,
+        "answer_by": "in a month",
+        "open": [{"request_id": "x", "title": f"Correct {SHARP}", "url": "/requests/x", "due_text": "in a month"}],
+        "objections": [{"field": "answer.measure", "name": f"See what works {SHARP}"}],
+        "objected": True,
+    },
     "view": "/pages/view",
     "notice": NOTICE,
     "rows": [
@@ -94,6 +101,14 @@ PREFERENCES: dict[str, Any] = {
     "answer_due": True,
 }
 NOBODY = PREFERENCES | {
+    "rights": {
+        "known": False,
+        "restricted": False,
+        "answer_by": "",
+        "open": [],
+        "objections": [],
+        "objected": True,
+    },
     "known": [],
     "used": [],
     "receipts": [],
@@ -131,7 +146,16 @@ EXPORT = {
     ],
 }
 CERTIFICATE = {"requested_text": "today", "done_text": "today", "stays": [SHARP], "text": f'{{"{SHARP}"}}'}
-REQUEST = {"title": "A copy", "status_text": "Done", "received_text": "today", "due_text": "soon"}
+REQUEST = {
+    "title": "A copy",
+    "status_text": "Done",
+    "due_text": "",
+    "history": [{"name": "Done", "day_text": "today"}],
+    "wording": "",
+    "reason": "",
+    "request_id": "",
+}
+OPEN = REQUEST | {"due_text": "soon", "wording": SHARP, "reason": SHARP, "request_id": "x"}
 CHECK = {"vkey": SHARP, "words": f'{{"good": "{SHARP}"}}', "key_text": SHARP}
 BANNER = {k: PREFERENCES[k] for k in ("notice", "gpc", "answer_due", "idempotency_key")} | {"return_to": f"/?{SHARP}"}
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -142,8 +166,11 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "receipt check": ("receipts_check.html", CHECK),
     "export": ("export.html", {"export": EXPORT}),
     "export of nobody": ("export.html", {"export": EXPORT | {"sections": []}}),
-    "request": ("rights.html", {"rights_request": REQUEST}),
-    "request done": ("rights.html", {"rights_request": REQUEST | {"export_url": "/x", "certificate": CERTIFICATE}}),
+    "request": ("rights.html", {"rights_request": OPEN, "idempotency_key": "k"}),
+    "request done": (
+        "rights.html",
+        {"rights_request": REQUEST | {"export_url": "/x", "certificate": CERTIFICATE}, "idempotency_key": "k"},
+    ),
     "erased": ("erased.html", {"erased": True, "request_url": "/v1/rights-requests/x"}),
     "forgotten": ("erased.html", {"erased": False}),
     "problem": ("problem.html", {"problem": {"name": "missing", "status": 404, "said": SHARP, "unfolded": False}}),
@@ -230,11 +257,11 @@ def test_receivers_are_told_apart() -> None:
 
 
 def test_every_answering_form_carries_notice_and_key() -> None:
-    """Each form that answers carries the notice it is about and a key that makes a repeat safe."""
-    for page, action, count in (("preferences", "/preferences", 3), ("banner", "/v1/answers", 1)):
+    """Each form that answers carries the notice it is about, and each a key that makes a repeat safe."""
+    for page, action, count, answering in (("preferences", "/preferences", 7, 4), ("banner", "/v1/answers", 1, 1)):
         elements = Elements(_render(page))
         forms = [attributes for tag, attributes in elements.tags if tag == "form" and attributes["action"] == action]
-        assert len(forms) == len(elements.named("notice")) == count
+        assert (len(forms), len(elements.named("notice"))) == (count, answering)
         assert len(elements.named("idempotency_key")) >= count
         assert {attributes["method"] for attributes in forms} == {"post"}
 
