@@ -9,7 +9,6 @@ import msgspec
 
 from ecrm_privacy.consent.receipts import Act, Receipt
 from ecrm_privacy.consent.standing import PermissionRow, Standing
-from ecrm_privacy.ledger.record import ConsentEvent, EventKind
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.notice import NoticePayload, PurposeShown
 from ecrm_privacy.rights.requests import Told
@@ -121,7 +120,7 @@ def acts(found: Sequence[Act], bundle: Bundle, locale: str, t: Words) -> list[di
                     if not change.channel and not change.recipient
                 )
             )
-            or _restriction(act.event, t)
+            or _restriction(act, t)
             or t[f"method_{act.event.method}"],
             "entry_text": filled(t, "entry", index=writing.figures(str(act.leaf_index), locale)),
             "url": f"/preferences/receipts/{act.leaf_index}",
@@ -130,11 +129,12 @@ def acts(found: Sequence[Act], bundle: Bundle, locale: str, t: Words) -> list[di
     ]
 
 
-def _restriction(event: ConsentEvent, t: Words) -> str:
+def _restriction(found: Act | Receipt, t: Words) -> str:
     """Say of an entry that it restricts, or lifts that; empty for any other."""
-    if event.kind is not EventKind.RESTRICTION or event.state is None:
+    state = found.event.state
+    if found.event.kind.value != RightKind.RESTRICTION.value or state is None:
         return ""
-    return t["check_act_restriction" if event.state.restricted else "check_act_lifted"]
+    return t["check_act_restriction" if state.restricted else "check_act_lifted"]
 
 
 def purpose_name(bundle: Bundle, purpose: str, locale: str) -> str:
@@ -149,7 +149,7 @@ def _name(documents: Mapping[Any, Any], word: str, locale: str) -> str:
 
 def receipt(found: Receipt, at: str, bundle: Bundle, locale: str, t: Words, json_url: str = "") -> dict[str, Any]:
     """Return what the page of the receipt at that address says."""
-    turned = _restriction(found.event, t)
+    turned = _restriction(found, t)
     note = found.proof.rpartition("\n\n\N{EM DASH}")[0].split("\n")
     return {
         "when_text": writing.moment(found.event.event_time, locale),

@@ -31,7 +31,8 @@ function show(page, submitter) {
   const main = document.getElementById(place);
   const flash = document.getElementById("flash");
   const said = page.querySelector("#flash");
-  const open = [...main.querySelectorAll("details")].map((each) => each.open);
+  // What was unfolded stays so, but for what was just sent.
+  const open = [...main.querySelectorAll("details")].map((each) => each.open && !each.contains(submitter));
   said.remove();
   // The live region stays, so that what changes in it is read out.
   for (const child of [...main.children]) if (child !== flash) child.remove();
