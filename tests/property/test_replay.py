@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from ecrm_privacy.consent.answer import SaidAnswer
 from ecrm_privacy.consent.desk import Where
 from ecrm_privacy.consent.imported import AnswerImport, ImportedAnswer
 from ecrm_privacy.consent.profile import Profile
+from ecrm_privacy.consent.reconcile import Reconciler
 from ecrm_privacy.ledger.verify import Report, verify
 from ecrm_privacy.logbook import opener
 from ecrm_privacy.vocabulary import Answer, Category, NoticeVersion, Purpose
@@ -29,6 +31,7 @@ ACTS = st.one_of(
     st.tuples(st.just("stale answer"), SAID),
     st.tuples(st.just("sign in"), st.integers(0, 1)),
     st.tuples(st.sampled_from(["sign out", "forget", "access", "erasure"]), st.none()),
+    st.tuples(st.sampled_from(["restriction", "lift", "objection"]), st.none()),
     st.tuples(st.sampled_from(["profile", "import"]), st.integers(0, 1)),
 )
 HISTORIES = st.lists(st.tuples(st.integers(0, 2), ACTS), min_size=1, max_size=12)
@@ -49,8 +52,11 @@ async def _do(opened: Opened, browser: Browser, act: str, what: Any) -> None:
     elif act in {"sign out", "forget"}:
         query = "?forget=true" if act == "forget" else ""
         assert (await browser.http.delete(f"/v1/session{query}")).status_code == 200
-    elif act in {"access", "erasure"}:
+    elif act in {"access", "erasure", "restriction", "objection"}:
         assert (await browser.ask(act)).status_code in {201, 404}
+    elif act == "lift":
+        pressed = await browser.http.post("/preferences", data={"right": "lift", "idempotency_key": str(uuid4())})
+        assert pressed.status_code in {200, 404}
     elif act == "profile":
         profile = Profile(NUMBERS[what], {Category("contact"): {"name": "Ada", "email": "ada@example.com"}})
         assert await house.profiles.put([profile], site_signals(house), WHERE) == [0]
@@ -65,12 +71,13 @@ async def _live(opened: Opened, history: Sequence[tuple[int, tuple[str, Any]]]) 
     for who, (act, what) in history:
         await _do(opened, browsers[who], act, what)
     await opened.settle()
+    assert await Reconciler(opened.house.desk).everybody() == 0, "what history may serve follows from each entry"
     async with opened.house.pools.house.acquire() as keys, opened.house.pools.house.acquire() as conn:
         return await verify(conn, opener(keys, opened.house.keyring))
 
 
 def test_the_rows_are_what_the_bodies_say(database: Database, tmp_path: Path) -> None:
-    """Answers, sign-ins and -outs, profiles, imports, erasures of three browsers and two customers, in any order."""
+    """Answers, sign-ins and -outs, profiles, imports, restrictions, erasures of three browsers and two customers."""
     with running(database, tmp_path) as (runner, opened):
 
         @settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,7 +7,7 @@ import pytest
 
 from tests import mmdb
 from tests.conftest import Cluster
-from tests.houses import Opened, house_of_its_own
+from tests.houses import Opened, house_of_its_own, idempotent
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +41,17 @@ async def test_the_law_follows_the_region(headers: dict[str, str], jurisdiction:
     reply = (await opened.browser().http.get("/v1/notice", headers=headers)).json()
     assert reply["jurisdiction"] == jurisdiction
     assert (reply["regime"] == "strict") == (jurisdiction == "default")
+
+
+@pytest.mark.parametrize(("region", "days"), [("us-ca", {45}), ("br", {15}), ("de", {28, 29, 30, 31})])
+async def test_an_answer_is_due_by_the_law_of_the_region(region: str, days: set[int], opened: Opened) -> None:
+    """A request is answered within the time that the jurisdiction of who asks leaves."""
+    browser = opened.browser(**{"X-Region": region})
+    await browser.answer({"remember": "given"})
+    body = {"right": "rectification", "text": "It is wrong."}
+    reply = await browser.http.post("/v1/rights-requests", json=body, headers=idempotent())
+    due = {str(each.request_id): each.days_left for each in await opened.house.requests.due()}
+    assert due[reply.json()["request_id"]] in days
 
 
 @pytest.mark.parametrize("place", [{"X-Forwarded-For": UNKNOWN}, {"X-Forwarded-For": KNOWN}, {"X-Region": "us-ca"}])
