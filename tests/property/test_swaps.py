@@ -37,6 +37,8 @@ SEALED = {
     "ecrm.reply.sealed": ("key_mac",),
     "ecrm.use_count.sealed": ("pseudonym", "use"),
     "ecrm.pending.sealed": ("subject", "version"),
+    "ecrm.rights_request.wording": ("subject", "request_id"),
+    "ecrm.rights_request.reason": ("subject", "request_id"),
 }
 """What opens only where it was sealed for, and the columns that say whose it is and which."""
 
@@ -80,6 +82,7 @@ class Person(NamedTuple):
     receipts: Sequence[str]
     key: str
     body: dict[str, Any]
+    requests: Sequence[str]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,15 @@ async def live(opened: Opened, number: str) -> Person:
     )
     reply = await browser.http.post("/v1/answers", json=body, headers=idempotent(key))
     receipts.append(reply.json()["receipt_id"])
-    return Person(number, browser, receipts, key, body)
+    return Person(number, browser, receipts, key, body, [await denied(opened, browser, number, n) for n in range(2)])
+
+
+async def denied(opened: Opened, browser: Browser, number: str, place: int) -> str:
+    """Ask for a correction and have it denied, in words of this person and this request alone."""
+    asked = {"right": "rectification", "text": f"Correction {place} of {number}"}
+    made = (await browser.http.post("/v1/rights-requests", json=asked, headers=idempotent())).json()["request_id"]
+    await opened.house.requests.end(UUID(made), denied_because=f"Reason {place} for {number}")
+    return str(made)
 
 
 async def facts(opened: Opened, person: Person) -> set[tuple[str, str]]:
@@ -145,6 +156,9 @@ async def facts(opened: Opened, person: Person) -> set[tuple[str, str]]:
     reply = await person.browser.http.get("/v1/uses")
     if reply.status_code == 200:
         found |= {("use", f"{use['month']} {use['purpose']} {use.get('slot')}") for use in reply.json()["uses"]}
+    for request in person.requests:
+        told = (await person.browser.http.get(f"/v1/rights-requests/{request}")).json()
+        found |= {(f"request {request}", text) for text in (told.get("text"), told.get("reason")) if text != UNOPENED}
     reply = await person.browser.http.post("/v1/answers", json=person.body, headers=idempotent(person.key))
     if reply.status_code == 201:
         found.add(("reply", reply.json()["receipt_id"]))
