@@ -18,6 +18,7 @@ from ecrm_privacy.errors import (
     LogFrozen,
     NotKnown,
     OutcomeUnknown,
+    Refusal,
     Tampered,
     Unavailable,
 )
@@ -74,6 +75,12 @@ CHUNK_ROWS = 1000
 OF_ANYBODY = frozenset({RightKind.OBJECTION, RightKind.OPT_OUT_OF_SALE, RightKind.LIMIT_SENSITIVE})
 """What can be asked for without being known: a no, and needs no name. Here where nothing is left to say no to."""
 ATTEMPTS_MAX = 6
+OPEN_MOST = 10
+"""So many requests of one subject may wait for an answer at once; who has more to say takes one back."""
+
+
+class TooManyOpen(Refusal):
+    """More requests of this subject than somebody can answer wait already."""
 
 
 class Requested(msgspec.Struct, frozen=True):
@@ -162,7 +169,7 @@ class RightsDesk:
         `within` is how long the law leaves us, `wording` what is wrong and what is right, where somebody is to answer.
         Restrictions, and what there is to say no to, are the consent desk's.
 
-        Raises NotKnown when nobody is behind it, KeyReuse, Unavailable.
+        Raises NotKnown when nobody is behind it, TooManyOpen, KeyReuse, Unavailable.
         """
         reply = self.replies.key(idempotency_key)
         for _ in range(ATTEMPTS_MAX):
@@ -221,6 +228,8 @@ class RightsDesk:
                 await effect.run(conn)
             words = None
             if wording and subject is not None:
+                if sum(row.status == "open" for row in await store.requests_of([subject]).all(conn)) >= OPEN_MOST:
+                    raise TooManyOpen
                 words = await sealed(conn, self.keyring, subject, made.request_id, "wording", wording)
             await store.open_request(made.request_id, subject, right, made.status, made.expected_by, words).run(conn)
         return made

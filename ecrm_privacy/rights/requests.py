@@ -113,12 +113,11 @@ class Requests:
             return await self._told(conn, row)
 
     async def mine(self, caller: Caller) -> list[Told]:
-        """Return the requests of whoever asks that they can still take back, the oldest first."""
+        """Return the requests of whoever asks that they can still take back, the oldest first; nothing is opened."""
         async with self._desk.reading() as conn:
             subjects = await self._own(conn, caller)
             rows = await store.requests_of(subjects).all(conn) if subjects else []
-            found = [await self._told(conn, row) for row in rows]
-        return [told for told in found if told.can_be_taken_back]
+        return [told for row in rows if (told := Told(row, is_own=True)).can_be_taken_back]
 
     async def take_back(self, request_id: UUID, caller: Caller) -> Told:
         """End an open request of one's own. Raises NotKnown for anybody else's, RequestEnded."""

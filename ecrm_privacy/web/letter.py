@@ -20,7 +20,7 @@ from ecrm_privacy.words.catalogue import Words, filled
 PROOF = ".tlog-proof"
 """How the name of a receipt ends that is to be kept."""
 MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})\S*")
-KINDS = {"status": ("answer", "request"), "kind": ("right",), "type": ("event",)}
+KINDS = {"status": ("answer", "request"), "asked": ("request",), "kind": ("right",), "type": ("event",)}
 """Columns of a copy whose values have words of their own: `status` → `answer_given`, `request_fulfilled`."""
 
 
@@ -289,9 +289,14 @@ def _table(name: str, part: Any, bundle: Bundle, locale: str, t: Words) -> dict[
     if isinstance(part, list) and all(isinstance(line, Mapping) for line in part):
         said = {key for line in part for key, value in line.items() if value is not None and value != ""}
         keys = [key for key in dict.fromkeys(key for line in part for key in line) if key in said]
-        rows = [[_cell(key, line.get(key), bundle, locale, t) for key in keys] for line in part]
+        rows = [[_cell(_column(key, line), line.get(key), bundle, locale, t) for key in keys] for line in part]
         return {"name": name, "columns": [field_name(key, t) for key in keys], "rows": rows}
     return {"name": name, "columns": [""], "rows": [[_cell("", part, bundle, locale, t)]]}
+
+
+def _column(key: str, line: Mapping[str, Any]) -> str:
+    """A request and an answer have a status each, and some of their words are the same."""
+    return "asked" if key == "status" and "kind" in line else key
 
 
 def _cell(column: str, value: Any, bundle: Bundle, locale: str, t: Words) -> Any:

@@ -141,3 +141,14 @@ async def test_a_repeat_is_one_request(opened: Opened) -> None:
     assert (await browser.http.post("/v1/rights-requests", json=body, headers=idempotent(key))).status_code == 422
     assert (await browser.http.post("/v1/rights-requests", json=body)).status_code == 400
     assert (await opened.browser().http.post("/v1/rights-requests", json=body, headers=idempotent())).status_code == 404
+
+
+async def test_only_so_many_wait_at_once(opened: Opened) -> None:
+    """Who has ten open ones is asked to take one back first."""
+    browser = await known(opened)
+    first, *_ = [await asks(browser, f"{number} is wrong") for number in range(10)]
+    body = {"right": "rectification", "text": "and more"}
+    reply = await browser.http.post("/v1/rights-requests", json=body, headers=idempotent())
+    assert (reply.status_code, reply.json()["type"]) == (409, "/problems/refused")
+    assert (await browser.http.delete(f"/v1/rights-requests/{first}")).status_code == 200
+    await asks(browser, "and more")

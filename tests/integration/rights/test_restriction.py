@@ -1,6 +1,7 @@
 """Restriction (GDPR 18): at once, all of it, until the person lifts it; what is kept comes back as it was."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -164,12 +165,20 @@ async def test_each_act_has_its_receipt_and_the_log_replays(opened: Opened) -> N
     """A restriction and its end are entries like any other: read by their subject, and folded from the log alone."""
     browser = opened.browser()
     await browser.answer(YES)
-    await lifts(browser, await restricts(browser))
+    request_id = await restricts(browser)
+    asked = {"at": datetime.now(UTC).isoformat()}
+    then = (await browser.http.get("/v1/permissions", params=asked)).json()["permissions"]
+    await lifts(browser, request_id)
     lifted, restricted, _ = (await browser.http.get("/v1/receipts")).json()["receipts"]
     assert (restricted["kind"], restricted["state"]["restricted"]) == ("restriction", True)
     assert (lifted["kind"], lifted["state"]["restricted"]) == ("restriction", False)
     async with opened.as_admin() as admin:
         assert (await verify(admin, opener(admin, opened.house.keyring))).problem is None
+    index = restricted["leaf_index"]
+    (told,) = [row for row in then if row["purpose"] == "personalize"]
+    assert told["because"] == "restricted" and index in told["decided_by"]
+    page = (await browser.http.get(f"/preferences/receipts/{index}")).text
+    assert "A restriction of what we do" in page and "The end of" not in page
 
 
 async def test_a_repeat_is_the_same_request(opened: Opened) -> None:

@@ -19,7 +19,7 @@ def test_a_copy_is_in_words() -> None:
     answer = {"purpose": "offers", "channel": "email", "status": "requested", "since": "2026-05-03"}
     held = {
         "answers": {"current": [answer]},
-        "requests": [{"kind": "access", "status": "fulfilled"}],
+        "requests": [{"kind": "access", "status": "fulfilled"}, {"kind": "restriction", "status": "revoked"}],
         "sessions": [{"signed_in": True}],
         "behaviour": {"events": [{"type": "purchase", "title": "Matcha", "at": "2026-05-03T22:09:00Z"}]},
     }
@@ -27,6 +27,7 @@ def test_a_copy_is_in_words() -> None:
     cells = [cell for section in made for table in section["tables"] for row in table["rows"] for cell in row]
     assert cells == [
         SHIPPED.purposes[Purpose("offers")].texts["de"].name, SHIPPED.channels[Channel("email")].texts["de"].name,
-        "Um Bestätigung gebeten", "2026-05-03", "Eine Kopie meiner Daten", "Erledigt", "Ja",
+        "Um Bestätigung gebeten", "2026-05-03", "Eine Kopie meiner Daten", "Erledigt",
+        "Die Verarbeitung einschränken", "Von Ihnen zurückgenommen", "Ja",
         "gekauft", "Matcha", "2026-05-03 22:09",
     ]  # fmt: skip
