@@ -6,25 +6,31 @@ taken back. A restriction that is lifted was taken back, too.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import msgspec
 
-from ecrm_privacy.errors import NotKnown, Refusal
+from ecrm_privacy.errors import NotKnown, Refusal, Unavailable
 from ecrm_privacy.gate.types import Caller
 from ecrm_privacy.rights import store
 from ecrm_privacy.rights.desk import Requested, RightsDesk
+from ecrm_privacy.rights.holders import Known
 from ecrm_privacy.rights.house import records
 from ecrm_privacy.rights.store import DueRow, RequestRow
 from ecrm_privacy.rights.wording import evidence_keys, opened, sealed
 from ecrm_privacy.sql import Conn, Effect
-from ecrm_privacy.vocabulary import RightKind, SubjectId
+from ecrm_privacy.vault import store as vault
+from ecrm_privacy.vault import uses
+from ecrm_privacy.vault.uses import Use
+from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category, LegalBasis, Purpose, RightKind, SubjectId
 
 BEGINS = {RightKind.RECTIFICATION: "open", RightKind.ERASURE: "in_progress"}
 """How a request stands when it comes; any other is fulfilled with it."""
-CONTACT = "contact"
+CONTACT = Category("contact")
 """The category that tells whoever answers whom it is about."""
+LOOKED = Use("staff", Purpose("rights"), "request", (CONTACT,), LegalBasis.LEGAL_OBLIGATION)
+"""What is counted when somebody opens a request to answer it (GDPR 12)."""
 
 
 class RequestEnded(Refusal):
@@ -137,7 +143,10 @@ class Requests:
             return await store.due().all(conn)
 
     async def read(self, request_id: UUID) -> Asked:
-        """Return what there is to do. Raises NotKnown, RequestEnded for what is not open."""
+        """Return what there is to do; the person sees that somebody looked.
+
+        Raises NotKnown, RequestEnded for what is not open, Unavailable where the look cannot be written down.
+        """
         async with self._desk.reading() as conn:
             row = await store.request(request_id).first(conn)
             if row is None:
@@ -146,7 +155,17 @@ class Requests:
                 raise RequestEnded
             known, _ = await self._desk.known(conn, SubjectId(row.subject))
             contact = (await records(conn, known)).get(CONTACT, {})
-            return Asked(row, opened(known.keys, row.request_id, "wording", row.wording), contact)
+        await self._count(known)
+        return Asked(row, opened(known.keys, row.request_id, "wording", row.wording), contact)
+
+    async def _count(self, known: Known) -> None:
+        """Count a look of ours beside every other use of somebody's data."""
+        month = uses.month_of(datetime.now(UTC).date())
+        made = [uses.count(key, month, LOOKED, 1) for key in known.keys if key.category == ACCOUNTABILITY]
+        async with self._desk.acquire() as conn, conn.transaction():
+            counted = await vault.count_uses(made[:1]).first(conn)
+        if counted is None or not counted.counted:
+            raise Unavailable("a use cannot be written down")
 
     async def end(self, request_id: UUID, *, denied_because: str = "") -> None:
         """Say that it was done, or why it was denied. Raises NotKnown, RequestEnded."""

@@ -89,7 +89,9 @@ def _purposes(found: Sequence[CountOfUse], bundle: Bundle, locale: str, t: Words
     most = max(times.values(), default=1)
     return [
         {
-            "name": purpose_name(bundle, purpose, locale),
+            "name": purpose_name(bundle, purpose, locale)
+            if purpose in bundle.purposes
+            else t.get(f"used_{purpose}", purpose),
             "times_text": counted(t, "used_times", times[purpose]),
             "bar": max(round(BAR * times[purpose] / most), 1),
             "by": [

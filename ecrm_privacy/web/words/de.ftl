@@ -58,6 +58,8 @@ used_text = Nur für Sie gezählt, nach Monaten: jedes Mal, wenn etwas von Ihnen
 used_note = Unsere eigenen Seiten werden alle paar Sekunden gezählt: Was sie in den letzten Sekunden benutzt haben, steht noch nicht hier und würde nach einem Absturz fehlen. Alle anderen bekommen nichts, bevor es gezählt ist. Nach spätestens 13 Monaten gehen die Zahlen.
 used_none = Bisher wurde nichts von Ihnen geöffnet, und niemand hat erfahren, was Sie erlauben.
 used_own_pages = Unsere eigenen Seiten
+used_staff = Jemand von uns
+used_rights = Ihren Antrag beantworten
 used_unnamed_system = Eines unserer Systeme
 used_times = { $count ->
      [one] einmal

@@ -58,6 +58,8 @@ used_text = Counted for you alone, by month: each time something of yours was op
 used_note = Our own pages are counted every few seconds: what they used in the last seconds is not here yet, and would be missing after a crash. Nobody else gets anything before it is counted. Counts go after 13 months at the latest.
 used_none = Nothing of yours was opened so far, and nobody was told what you allow.
 used_own_pages = Our own pages
+used_staff = Our staff
+used_rights = Answering your request
 used_unnamed_system = One of our systems
 used_times = { $count ->
      [one] once

@@ -58,6 +58,8 @@ used_text = Contado solo para usted, por meses: cada vez que algo suyo se abrió
 used_note = Nuestras propias páginas se cuentan cada pocos segundos: lo que han usado en los últimos segundos aún no figura aquí, y faltaría tras un fallo. Nadie más recibe nada antes de que quede contado. Los recuentos desaparecen a los 13 meses como máximo.
 used_none = Hasta ahora no se ha abierto nada suyo, y nadie ha sabido lo que usted permite.
 used_own_pages = Nuestras propias páginas
+used_staff = Nuestro personal
+used_rights = Responder a su solicitud
 used_unnamed_system = Uno de nuestros sistemas
 used_times = { $count ->
      [one] una vez

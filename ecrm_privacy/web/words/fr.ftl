@@ -58,6 +58,8 @@ used_text = Compté pour vous uniquement, mois par mois : chaque fois qu’une 
 used_note = Nos propres pages sont comptées toutes les quelques secondes : ce qu’elles ont utilisé dans les dernières secondes n’est pas encore ici et manquerait après une panne. Personne d’autre ne reçoit rien avant que ce soit compté. Les comptes disparaissent au bout de 13 mois au plus tard.
 used_none = Rien de ce qui vous concerne n’a été ouvert jusqu’ici, et personne n’a appris ce que vous autorisez.
 used_own_pages = Nos propres pages
+used_staff = Notre personnel
+used_rights = Répondre à votre demande
 used_unnamed_system = Un de nos systèmes
 used_times = { $count ->
      [one] { $number } fois

@@ -60,7 +60,7 @@ async def test_the_table_names_nobody_and_has_the_overdue_first(opened: Opened, 
 
 
 async def test_it_is_shown_and_ends_when_that_is_said(opened: Opened, number: str, capsys: Read) -> None:
-    """Without a yes nothing changes; what a stranger wrote does not speak to the terminal; an end is an end."""
+    """Without a yes nothing changes; nothing speaks to the terminal; the person sees each look; an end is an end."""
     browser, request_id = await asks(opened, number)
     assert await fulfil(opened.house, request_id, denied_because="", is_done=False) == 1
     shown = capsys.readouterr().out
@@ -68,6 +68,10 @@ async def test_it_is_shown_and_ends_when_that_is_said(opened: Opened, number: st
     assert await fulfil(opened.house, request_id, denied_because="Es stimmt so.", is_done=False) == 0
     told = (await browser.http.get(f"/v1/rights-requests/{request_id}")).json()
     assert (told["status"], told["reason"]) == ("denied", "Es stimmt so.")
+    (looks,) = (await browser.http.get("/v1/uses")).json()["uses"]
+    assert (looks["system"], looks["times"], looks["categories"]) == ("staff", 2, ["contact"])
+    page = (await browser.http.get("/preferences")).text
+    assert "Our staff" in page and "Answering your request" in page
     for gone in (request_id, uuid4()):
         assert await fulfil(opened.house, gone, denied_because="", is_done=True) == 1
 
