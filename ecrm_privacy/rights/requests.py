@@ -27,6 +27,7 @@ from ecrm_privacy.vocabulary import ACCOUNTABILITY, Category, LegalBasis, Purpos
 
 BEGINS = {RightKind.RECTIFICATION: "open", RightKind.ERASURE: "in_progress"}
 """How a request stands when it comes; any other is fulfilled with it."""
+SHOWN_MOST = 10
 CONTACT = Category("contact")
 """The category that tells whoever answers whom it is about."""
 LOOKED = Use("staff", Purpose("rights"), "request", (CONTACT,), LegalBasis.LEGAL_OBLIGATION)
@@ -119,11 +120,14 @@ class Requests:
             return await self._told(conn, row)
 
     async def mine(self, caller: Caller) -> list[Told]:
-        """Return the requests of whoever asks that they can still take back, the oldest first; nothing is opened."""
+        """Return what whoever asks wants to have answered by somebody, and how it went, the newest first; nothing is
+        opened.
+        """
         async with self._desk.reading() as conn:
             subjects = await self._own(conn, caller)
             rows = await store.requests_of(subjects).all(conn) if subjects else []
-        return [told for row in rows if (told := Told(row, is_own=True)).can_be_taken_back]
+        answered = [Told(row, is_own=True) for row in reversed(rows) if row.kind == RightKind.RECTIFICATION]
+        return answered[:SHOWN_MOST]
 
     async def take_back(self, request_id: UUID, caller: Caller) -> Told:
         """End an open request of one's own. Raises NotKnown for anybody else's, RequestEnded."""

@@ -197,15 +197,14 @@ def rights(
         "known": standing.speaker is not None,
         "restricted": restricted,
         "answer_by": filled(t, "answer_by", day=writing.day(by, locale)),
-        "open": [
+        "asked": [
             {
-                "request_id": str(each.row.request_id),
+                "request_id": str(each.row.request_id) if each.can_be_taken_back else "",
                 "title": t[f"right_{each.row.kind}"],
                 "url": f"/requests/{each.row.request_id}",
-                "due_text": filled(t, "answer_by", day=writing.day(each.row.expected_by, locale)),
+                "text": _stands(each, locale, t),
             }
             for each in told
-            if not each.is_in_force
         ],
         "objections": [
             {"field": f"answer.{row.purpose}", "name": purpose_name(standing.bundle, row.purpose, locale)}
@@ -219,6 +218,13 @@ def rights(
 def _can_be_objected_to(standing: Standing, row: PermissionRow) -> bool:
     purpose = standing.bundle.purposes[row.purpose]
     return purpose.basis is not LegalBasis.CONSENT and not purpose.required
+
+
+def _stands(told: Told, locale: str, t: Words) -> str:
+    row = told.row
+    if row.ended is None:
+        return filled(t, "answer_by", day=writing.day(row.expected_by, locale))
+    return filled(t, "pair", name=t[f"request_{row.status}"], value=writing.day(row.ended, locale))
 
 
 def request(told: Told, locale: str, t: Words) -> dict[str, Any]:

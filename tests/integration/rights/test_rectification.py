@@ -57,6 +57,7 @@ async def test_a_denial_says_why_to_its_maker_alone(opened: Opened) -> None:
     told, told_others = (await browser.http.get(path)).json(), (await stranger.http.get(path)).json()
     assert (told["status"], told["text"], told["reason"]) == ("denied", TEXT, WHY)
     assert told_others["status"] == "denied" and {"text", "reason"}.isdisjoint(told_others)
+    assert "Refused: " in (await browser.http.get("/preferences")).text
     page = (await browser.http.get(f"/requests/{request_id}")).text
     assert "Mühlgasse" in page and "Your papers" in page
     assert "Mühlgasse" not in (await stranger.http.get(f"/requests/{request_id}")).text
