@@ -6,4 +6,5 @@ alter table ecrm.rights_request
     add column reason bytea;
 update ecrm.rights_request set ended = (certificate::jsonb ->> 'done')::date where certificate is not null;
 create index rights_request_due on ecrm.rights_request (expected_by) where status in ('open', 'in_progress');
+create index rights_request_nobodys on ecrm.rights_request (ended) where subject is null and certificate is null;
 alter table ecrm.rights_request alter column wording set statistics 0, alter column reason set statistics 0;

@@ -76,6 +76,26 @@ async def test_nobody_needs_a_name_to_say_no(opened: Opened) -> None:
         assert closed not in await browser.allowed()
 
 
+async def test_a_request_of_nobody_goes_by_age(opened: Opened) -> None:
+    """Thirty days can it be read by its name, then it is gone; one of somebody, and a certificate, stays."""
+    nobody, somebody, erased = opened.browser(), opened.browser(), opened.browser()
+    names = [(await nobody.ask("objection")).json()["request_id"]]
+    for browser, right in ((somebody, "objection"), (erased, "erasure")):
+        await browser.answer(YES)
+        names.append((await browser.ask(right)).json()["request_id"])
+    await opened.settle()
+
+    async def found(days: int) -> list[int]:
+        async with opened.as_admin() as admin:
+            await admin.execute("update ecrm.rights_request set ended = current_date - $1::int", days)
+            await admin.execute("update ecrm.upkeep set begun = 'epoch'")
+        assert await opened.house.upkeep.run()
+        return [(await nobody.http.get(f"/v1/rights-requests/{name}")).status_code for name in names]
+
+    assert await found(30) == [200, 200, 200]
+    assert await found(31) == [404, 200, 200]
+
+
 async def test_where_nothing_is_sensitive_there_is_nothing_to_limit(opened: Opened) -> None:
     """It is fulfilled, and no leaf says more than that nothing changed."""
     browser = opened.browser()
