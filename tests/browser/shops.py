@@ -92,9 +92,11 @@ class Shops(NamedTuple):
         held, over = Future[None](), Future[None]()
         holding = asyncio.run_coroutine_threadsafe(hold(), self.loop)
         held.result(DONE_S_MOST)
-        yield
-        over.set_result(None)
-        holding.result(DONE_S_MOST)
+        try:
+            yield
+        finally:
+            over.set_result(None)
+            holding.result(DONE_S_MOST)
 
     def customer(self, **fields: dict[str, str]) -> str:
         """Make a customer whom the shop knows: `contact={"email": …}`. Returns the number."""
