@@ -15,10 +15,7 @@ NOBODY = "3675e2b7-f5aa-499c-9442-be484646458f"
 SWITCH = '[role=switch][name="answer.{}"]'
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "closes"),
-    [(SESSION, NOBODY, False), ("ecrm_choice", "1.shop@1.5555", False), ("ecrm_choice", "9'><b>x", True)],
-)
+@pytest.mark.parametrize(("name", "value", "closes"), [(SESSION, NOBODY, False), ("ecrm_choice", "9'><b>x", True)])
 def test_a_forged_cookie_opens_nothing_and_breaks_nothing(
     come: Visit, shops: Shops, name: str, value: str, closes: bool
 ) -> None:

@@ -50,7 +50,6 @@ def is_shown(visitor: Visitor, words: str) -> None:
         (None, "refuse_all", REFUSED, REFUSED, None),
         (None, "accept_all", CONSENT, UNKNOWN, "everywhere"),
         ("accept_all", "refuse_all", CLOSED, CONSENT, "here"),
-        ("refuse_all", None, REFUSED, REFUSED, None),
         ("refuse_all", "accept_all", REFUSED, REFUSED, None),
     ],
 )
