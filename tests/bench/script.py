@@ -44,6 +44,7 @@ WORDS = (
 HEADS: Mapping[str, str] = {
     "nothing": "",
     "ours": '<script src="/signals.js"></script><script type="module" src="/ecrm.js"></script>',
+    "alone": '<script type="module" src="/ecrm.js"></script>',
     "vanilla-cookieconsent": f"""<link rel="stylesheet" href="/vanilla-cookieconsent/dist/cookieconsent.css">
 <script src="/vanilla-cookieconsent/dist/cookieconsent.umd.js" defer></script><script type="module">
 const section = (title, linkedCategory) => ({{title, description: "{WORDS}", linkedCategory}});
@@ -128,7 +129,7 @@ class Shelf:
 async def run(_made: Ground, scale: Scale) -> Sequence[Table]:
     """Visit each page in turn; without a browser or the peers the table says how to get them."""
     title = "the banner on a page, 4 times slower"
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         return [Table(title, [], ["no Chromium: apt-get install chromium"])]
     peers = [name for name, folder in FOLDERS.items() if (PEERS / folder).is_dir()]
@@ -138,7 +139,7 @@ async def run(_made: Ground, scale: Scale) -> Sequence[Table]:
         try:
             sides = {
                 name: partial(_visit, browser, shelf, f"{base}/{name}.html", settled_s)
-                for name in ("ours", "nothing", *peers)
+                for name in ("ours", "alone", "nothing", *peers)
             }
             found = await interleave(sides, scale.rounds)
         finally:
@@ -147,10 +148,11 @@ async def run(_made: Ground, scale: Scale) -> Sequence[Table]:
 
 
 def _lines(found: Mapping[str, Sequence[Visit]]) -> list[Line]:
-    others = [name for name in found if name not in {"ours", "nothing"}] or ["nothing"]
+    others = [name for name in found if name not in {"ours", "alone", "nothing"}] or ["nothing"]
     ours = found["ours"]
     lines = [
-        Line("script", "ms", [one.script_ms for one in ours], [one.script_ms for one in found[name]], name, "≤ 10 ms")
+        Line(what, "ms", [one.script_ms for one in found[side]], [one.script_ms for one in found[name]], name, aim)
+        for side, what, aim in (("alone", "script of ecrm.js", "≤ 10 ms"), ("ours", "script with signals.js", ""))
         for name in others
     ]
     lines += [
