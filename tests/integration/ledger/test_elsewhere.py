@@ -46,6 +46,8 @@ async def serving(answer: Answer) -> AsyncIterator[str]:
             at_work.add(task)
         try:
             line = await reader.readline()
+            if not line:  # gone before it asked
+                return
             said = answer(line.split()[1].decode().lstrip("/"))
             for _ in range(100 if said is None else 0):  # a byte now and then, for ever
                 writer.write(b"H")
