@@ -5,8 +5,10 @@
 """
 
 import asyncio
+import math
 import os
 import shutil
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -222,8 +224,12 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the browser tests last: their driver keeps an event loop running, beside which no other may start."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    """Run the browser tests last: their driver keeps an event loop running, beside which no other may start.
+
+    Of those, the files with the most tests come first, so that no process is left with a long one at the end.
+    """
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: sizes[item.path] if "browser" in item.path.parts else math.inf, reverse=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

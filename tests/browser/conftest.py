@@ -7,7 +7,6 @@ refused inline style, a broken request) fails the test that opened it.
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,38 +23,32 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
 
+from ecrm_privacy.showroom.browser import found
 from tests.browser.shops import Shops, open_shops
 from tests.browser.visitor import DESK, Demo, Visit, Visitor
 from tests.conftest import Cluster
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ELSEWHERE = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
 NO_BROWSER = "no Chromium: apt-get install chromium (or any Chromium or Chrome on the PATH)"
 START_S_MOST, STOP_S_MOST = 180, 30
 WAIT_MS_MOST = 10_000
+LEAN = ["--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup"]
+"""Without the two pages that every window keeps behind its address bar: they cost more than the page that is tried."""
+DRIVEN = ["--disable-back-forward-cache"]
+"""What drivers switch off and browsers have at home."""
 EXPECTED = ("ERR_INTERNET_DISCONNECTED", "ERR_BLOCKED_BY_CLIENT", "Push API in incognito mode")
 """What a browser notes that a test has taken offline, in which it keeps something away, or that keeps nothing."""
-
-
-def _chromium() -> str | None:
-    found = (shutil.which(name) for name in NAMES)
-    return next((path for path in (*found, *ELSEWHERE) if path and Path(path).exists()), None)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Return one browser for the session; without any, skip with a line that says how to get one (in CI: fail)."""
-    path = _chromium()
+    path = found()
     if path is None and os.environ.get("CI") == "true":
         pytest.fail(NO_BROWSER, pytrace=False)
     if path is None:
         pytest.skip(NO_BROWSER)
     with sync_playwright() as playwright:
-        # As browsers are at home: with the back/forward cache.
-        browser = playwright.chromium.launch(executable_path=path, ignore_default_args=["--disable-back-forward-cache"])
+        browser = playwright.chromium.launch(executable_path=path, args=LEAN, ignore_default_args=DRIVEN)
         yield browser
         browser.close()
 
