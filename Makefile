@@ -20,13 +20,14 @@ help: ## this list
 
 setup: $(READY) ## the environment in .venv, from the lock file
 
+# Python compiles a module when it is first used; to compile all of them here would take half as long again.
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or later (Debian: apt-get install python3 python3-venv)."; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "$(PYTHON) cannot make environments: venv is missing. Debian: apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || { echo "Making $(VENV) with $$("$(PYTHON)" --version)"; "$(PYTHON)" -m venv $(VENV); }
 	@echo "Installing what requirements.lock names (about a minute the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $(READY)
 
