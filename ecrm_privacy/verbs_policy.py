@@ -251,7 +251,7 @@ def policy_explain(config: Config, given: Namespace) -> int:
             say(line)
         return 0
     rule = Rule(Purpose(given.purpose), Channel(given.channel or ""), Recipient(given.recipient or ""))
-    if rule not in bundle.rules():
+    if rule not in bundle.rules:
         raise StartRefused(f"the policy decides nothing about that; it has: {', '.join(sorted(bundle.purposes))}")
     region = given.region or bundle.sites[min(bundle.sites)].jurisdiction
     regime = Regime(given.regime) if given.regime else bundle.jurisdiction(region).regime

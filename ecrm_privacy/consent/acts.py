@@ -8,7 +8,6 @@ import msgspec
 from ecrm_privacy.consent.standing import SubjectView
 from ecrm_privacy.ledger.record import Change, ConsentEvent, EventKind, Processing, StateChange
 from ecrm_privacy.policy.documents import Bundle, PurposeDocument
-from ecrm_privacy.policy.notice import notice_hash
 from ecrm_privacy.vocabulary import ExpressionMethod, NoticeVersion, Purpose
 
 
@@ -29,12 +28,11 @@ class Act(msgspec.Struct, frozen=True):
 
 
 def recorded(
-    bundle: Bundle, act: Act, made: tuple[Change, ...], state: StateChange | None, withdraw_at: str
+    bundle: Bundle, act: Act, made: tuple[Change, ...], state: StateChange | None, *, notice_hash: str, withdraw_at: str
 ) -> ConsentEvent:
     """Say in the standard's record what was shown and what was said to it."""
     now = datetime.now(UTC).replace(microsecond=0)
     concerned = [bundle.purposes[Purpose(name)] for name in dict.fromkeys(change.purpose for change in made)]
-    shown = bundle.notices.get(act.notice)
     controller = bundle.sites[act.site].controller
     return ConsentEvent(
         record_id=uuid4(),
@@ -48,7 +46,7 @@ def recorded(
         site=act.site,
         method=act.method,
         notice=act.notice,
-        notice_hash=notice_hash(bundle, shown, act.locale) if shown and act.locale in shown.texts else "",
+        notice_hash=notice_hash,
         locale=act.locale,
         changes=made,
         state=state,

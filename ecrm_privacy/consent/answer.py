@@ -12,6 +12,7 @@ import msgspec
 
 from ecrm_privacy.consent import tcf
 from ecrm_privacy.consent.standing import (
+    PermissionRow,
     Standing,
     StatusRow,
     SubjectView,
@@ -170,7 +171,7 @@ def confirmed(
         for rule in rules
         if (row := view.statuses.get(rule)) is not None
         and row.status is ConsentStatus.REQUESTED
-        and rule in set(standing.bundle.rules())
+        and rule in set(standing.bundle.rules)
         and standing.bundle.still_good(rule.purpose, notice)
     )
 
@@ -262,14 +263,14 @@ def narrowed(signals: Signals, said: Said, made: tuple[Change, ...], *, signed_i
     return frozenset(kept - refused) if signed_in else frozenset(kept | refused)
 
 
-def answer_due(standing: Standing, signals: Signals) -> bool:
+def answer_due(standing: Standing, signals: Signals, rows: Iterable[PermissionRow] | None = None) -> bool:
     """Say whether this caller should be asked: never answered, expired, or the notice changed materially since.
 
-    What other sites ask about is asked there.
+    What other sites ask about is asked there. `rows` are the caller's permissions, where they are at hand.
     """
     bundle, speaker = standing.bundle, standing.speaker
-    for row in of_purposes(standing, signals):
-        if row.purpose in signals.elsewhere:
+    for row in of_purposes(standing, signals) if rows is None else rows:
+        if row.purpose in signals.elsewhere or row.channel or row.recipient:
             continue
         if signals.closed_all or row.purpose in signals.closed:  # answered in this browser, whoever else said what
             if signals.closed_all or _changed_since(bundle, row.purpose, signals.answered):
@@ -305,8 +306,15 @@ def _quiet(bundle: Bundle, signals: Signals) -> timedelta:
     return timedelta(days=max(days, default=180))
 
 
-def choice_after(standing: Standing, signals: Signals, notice: NoticeVersion) -> Choice:
-    """Return what `ecrm_choice` says after an answer: what tags may start, and what this browser closed."""
-    everywhere = msgspec.structs.replace(signals, elsewhere=frozenset())  # the sites of one domain share the cookie
-    allowed = frozenset(row.purpose for row in of_purposes(standing, everywhere) if row.allowed)
+def choice_after(
+    standing: Standing, signals: Signals, notice: NoticeVersion, rows: Iterable[PermissionRow] | None = None
+) -> Choice:
+    """Return what `ecrm_choice` says after an answer: what tags may start, and what this browser closed.
+
+    The sites of one domain share the cookie, so it also tells of purposes that only others of them ask about. `rows`
+    are the permissions here, where they are at hand.
+    """
+    if rows is None or signals.elsewhere:
+        rows = of_purposes(standing, msgspec.structs.replace(signals, elsewhere=frozenset()))
+    allowed = frozenset(row.purpose for row in rows if row.allowed and not row.channel and not row.recipient)
     return Choice(notice, allowed, signals.closed)

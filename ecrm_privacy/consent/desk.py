@@ -253,9 +253,10 @@ class ConsentDesk:
         turn: AbstractAsyncContextManager[object] = nullcontext()
         for _ in range(ATTEMPTS_MAX):
             async with turn:
-                if (before := await self._answered(reply, body)) is not None:
-                    return before
-                standing = await self.standing(caller)
+                async with self._read() as conn:
+                    if (before := await _answered(conn, reply, body)) is not None:
+                        return before
+                    standing = await self.standing(caller, conn)
                 taken, entry, made = prepare(standing)
                 sealed = reply.seal(msgspec.json.encode(taken))
                 kept = delivery.keep_reply(reply.key_mac, reply.body_mac(body), sealed, LEAF_INDEX)
@@ -276,19 +277,8 @@ class ConsentDesk:
 
     async def answered(self, idempotency_key: str, body: bytes) -> Taken | None:
         """Return the reply that this key got before. Raises KeyReuse for another body."""
-        return await self._answered(self._replies.key(idempotency_key), body)
-
-    async def _answered(self, reply: ReplyKey, body: bytes) -> Taken | None:
         async with self._read() as conn:
-            row = await delivery.reply(reply.key_mac).first(conn)
-        if row is None:
-            return None
-        if row.body_mac != reply.body_mac(body):
-            raise KeyReuse
-        assert row.leaf_index is not None, "every reply is kept together with its entry"
-        return msgspec.structs.replace(
-            msgspec.json.decode(reply.open_(row.sealed), type=Taken), leaf_index=row.leaf_index
-        )
+            return await _answered(conn, self._replies.key(idempotency_key), body)
 
     def _prepare(
         self,
@@ -350,12 +340,13 @@ class ConsentDesk:
         self, receipt_id: str, standing: Standing, signals: Signals, notice: NoticeVersion, token: str | None = None
     ) -> Taken:
         """Return what somebody is told who stands there now; the place of the entry is not known yet."""
+        rows = permissions(standing, signals)
         return Taken(
             receipt_id,
             -1,
-            permissions(standing, signals),
-            answer_due(standing, signals),
-            choice.encode(standing.bundle, choice_after(standing, signals, notice)),
+            rows,
+            answer_due(standing, signals, rows),
+            choice.encode(standing.bundle, choice_after(standing, signals, notice, rows)),
             token,
             signalled(standing, signals),
         )
@@ -385,7 +376,8 @@ class ConsentDesk:
         access = follow(self.keyring, standing, before, after, handed_over) if after else None
         state = state_change(before, after, kind)
         act = Act(kind, method, notice, where.site, where.locale, where.jurisdiction, evidence, indicated_at)
-        event = recorded(standing.bundle, act, made, state, self.preferences)
+        shown = self._notices.hash(standing.bundle, notice, where.locale)
+        event = recorded(standing.bundle, act, made, state, notice_hash=shown, withdraw_at=self.preferences)
         receipt_id, opening, text = secrets.token_bytes(32), secrets.token_bytes(32), payload(event)
         sealed = seal_body(text, opening, receipt_id, access.evidence if access else None)
         entry = Entry(
@@ -404,6 +396,16 @@ class ConsentDesk:
     def notice(self, bundle: Bundle, site: str, locale: str, region: str) -> NoticePayload:
         """Return what a site shows in a locale and region."""
         return self._notices.of(bundle, site, locale, region)
+
+
+async def _answered(conn: Conn, reply: ReplyKey, body: bytes) -> Taken | None:
+    row = await delivery.reply(reply.key_mac).first(conn)
+    if row is None:
+        return None
+    if row.body_mac != reply.body_mac(body):
+        raise KeyReuse
+    assert row.leaf_index is not None, "every reply is kept together with its entry"
+    return msgspec.structs.replace(msgspec.json.decode(reply.open_(row.sealed), type=Taken), leaf_index=row.leaf_index)
 
 
 def _view(row: store.ViewRow) -> SubjectView:

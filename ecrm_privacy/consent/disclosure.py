@@ -39,7 +39,7 @@ class Disclosures:
         """
 
         def asked(bundle: Bundle) -> Sequence[Use]:
-            if not set(rules) <= set(bundle.rules()):
+            if not set(rules) <= set(bundle.rules):
                 raise UnknownPurpose
             named = tuple(sorted(set(categories) & set(bundle.categories)))
             return [Use(system, rule.purpose, permission_need(rule), named) for rule in sorted(rules)]

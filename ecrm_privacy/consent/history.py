@@ -223,7 +223,7 @@ class History:
         return Past(
             permissions=capturing(rows, self._desk.preferences),
             notice=NoticeVersion(bundle.current_notice(site.notice).name),
-            answer_due=answer_due(standing, signals),
+            answer_due=answer_due(standing, signals, rows),
             at=at,
             known=known,
             policy=PolicyThen(index, bundle.hash.hex()),

@@ -18,7 +18,16 @@ from ecrm_privacy.consent import store
 from ecrm_privacy.consent.access import held
 from ecrm_privacy.consent.answer import CLOSED_BY_ANSWER, Said, SaidAnswer, answer_due, apply, changes, choice_after
 from ecrm_privacy.consent.desk import ATTEMPTS_MAX, ConsentDesk, Where, hash_token
-from ecrm_privacy.consent.standing import PermissionRow, Standing, SubjectView, find, permissions, purpose_rule, uses
+from ecrm_privacy.consent.standing import (
+    PermissionRow,
+    Standing,
+    SubjectView,
+    find,
+    permissions,
+    purpose_rule,
+    side,
+    uses,
+)
 from ecrm_privacy.errors import TokenRefused, Unavailable
 from ecrm_privacy.gate.types import Caller, Signals
 from ecrm_privacy.ledger.failures import EntryRefused, StaleSubject
@@ -132,11 +141,12 @@ class Links:
                     raise TokenRefused from None
         standing = msgspec.structs.replace(standing, account=after)
         signals = msgspec.structs.replace(signals, closed=_still_closed(standing, signals), closed_all=False)
+        rows = permissions(standing, signals)
         return SignedIn(
             token,
-            choice.encode(standing.bundle, choice_after(standing, signals, signals.answered or notice)),
-            permissions(standing, signals),
-            answer_due(standing, signals),
+            choice.encode(standing.bundle, choice_after(standing, signals, signals.answered or notice, rows)),
+            rows,
+            answer_due(standing, signals, rows),
         )
 
     def _hand_over(self, standing: Standing, signals: Signals) -> tuple[Sequence[SubjectKey], list[Effect]]:
@@ -199,8 +209,8 @@ def _both_permit(standing: Standing, purpose: Purpose, signals: Signals) -> bool
     """Whether account and browser each gave a yes that counts now; silence joins no history, even where it permits."""
     rule, account = purpose_rule(purpose), standing.account
     found = (
-        find(standing, account, None, rule, signals),
-        find(standing, standing.browser, account, rule, signals),
+        find(standing, side(standing, signals, account), rule, signals),
+        find(standing, side(standing, signals, standing.browser, account), rule, signals),
     )
     return all(one.allowed and one.because == "consent" for one in found)
 

@@ -5,9 +5,9 @@ property test holds it against the gate's SQL. A browser's own yes counts beside
 account has not said no, and never opens what is the account's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -141,83 +141,109 @@ def purpose_rule(purpose: Purpose) -> Rule:
     return Rule(purpose, Channel(""), Recipient(""))
 
 
-def find(
-    standing: Standing, view: SubjectView | None, beside: SubjectView | None, rule: Rule, signals: Signals
-) -> Finding:
-    """Decide one rule for one subject; `beside` is the signed-in account when `view` is the browser's own subject.
+class Side(NamedTuple):
+    """One subject behind a caller (None: nobody yet), and what is known of the person, which holds for every rule.
 
-    What is known of the person (a restriction, a child's age, GPC) holds on both sides.
+    `beside` is the signed-in account when `view` is the browser's own subject.
     """
+
+    view: SubjectView | None
+    beside: SubjectView | None
+    restricted: bool
+    under_age: bool
+    gpc: bool
+
+
+def side(standing: Standing, signals: Signals, view: SubjectView | None, beside: SubjectView | None = None) -> Side:
+    """Return one side of a caller; what is known of the person (a restriction, a child's age, GPC) is known on both."""
     people = [each for each in (view, beside) if each is not None]
+    return Side(
+        view,
+        beside,
+        restricted=any(one.restricted for one in people),
+        under_age=standing.is_under_age(people),
+        gpc=signals.gpc or any(one.gpc for one in people),
+    )
+
+
+def _sides(standing: Standing, signals: Signals) -> list[Side]:
+    """Return whoever may allow something: the account, then the browser's own subject; else nobody."""
+    account, browser = standing.account, standing.browser
+    found = [] if account is None else [side(standing, signals, account)]
+    if browser is not None:
+        found.append(side(standing, signals, browser, account))
+    return found or [side(standing, signals, None)]
+
+
+def find(standing: Standing, by: Side, rule: Rule, signals: Signals) -> Finding:
+    """Decide one rule for one subject."""
+    view, beside = by.view, by.beside
     row = view.statuses.get(rule) if view else None
     status = row.on(standing.today) if row else ConsentStatus.UNKNOWN
     until = row.until if row else None
-    there = _decide(standing, people, rule, row, signals, view.regime if view else None)
+    there = _decide(standing, by, rule, row, (view.regime if view else None) or signals.regime)
     if not there.allowed:
         return Finding(status, False, there.because, until)
     if view is not None and view.regime not in {None, signals.regime}:
-        here = _decide(standing, people, rule, row, signals, signals.regime)
+        here = _decide(standing, by, rule, row, signals.regime)
         if not here.allowed:
             return Finding(status, False, here.because, until)
     if beside is not None and (account_row := beside.statuses.get(rule)) is not None:
-        account = _decide(standing, people, rule, account_row, signals, beside.regime)
+        account = _decide(standing, by, rule, account_row, beside.regime or signals.regime)
         if not account.allowed:
             return Finding(status, False, account.because, until)
-    if there.because != "required" and (signals.closed_all or rule[0] in signals.closed | signals.elsewhere):
+    if there.because != "required" and (
+        signals.closed_all or rule.purpose in signals.closed or rule.purpose in signals.elsewhere
+    ):
         return Finding(status, False, "closed_here", until)
     return Finding(status, True, there.because, until)
 
 
-def _decide(
-    standing: Standing,
-    people: Sequence[SubjectView],
-    rule: Rule,
-    row: StatusRow | None,
-    signals: Signals,
-    regime: Regime | None,
-) -> Decision:
-    """Decide by one answer of these people under one law; a law that the policy no longer has allows nothing."""
-    purpose, channel, recipient = rule
-    law = regime or signals.regime
+def _decide(standing: Standing, by: Side, rule: Rule, row: StatusRow | None, law: Regime) -> Decision:
+    """Decide by one answer of a person under one law; a law that the policy no longer has allows nothing."""
     if law not in standing.bundle.regimes:
         return Decision(False, "unknown_rule")
     return decide(
         standing.bundle,
-        purpose,
-        channel,
-        recipient,
+        rule.purpose,
+        rule.channel,
+        rule.recipient,
         regime=law,
         status=row.on(standing.today) if row else ConsentStatus.UNKNOWN,
-        notice_current=row is not None and standing.still_good(purpose, row),
-        restricted=any(one.restricted for one in people),
-        under_age=standing.is_under_age(people) and not (row is not None and row.by_parent),
-        gpc=signals.gpc or any(one.gpc for one in people),
+        notice_current=row is not None and standing.still_good(rule.purpose, row),
+        restricted=by.restricted,
+        under_age=by.under_age and not (row is not None and row.by_parent),
+        gpc=by.gpc,
     )
 
 
 def permission(standing: Standing, rule: Rule, signals: Signals) -> PermissionRow:
     """Return what the gate says to the need `permission:<rule>`: allowed if any subject behind the caller allows it."""
-    purpose, channel, recipient = rule
-    parts = [purpose_rule(purpose)]
-    if channel or recipient:
-        parts.append(rule)
-    found: list[tuple[bool, list[Finding], SubjectView | None]] = []
-    for view in standing.views or (None,):
-        beside = standing.account if view is standing.browser and view is not standing.account else None
-        findings = [find(standing, view, beside, part, signals) for part in parts]
-        found.append((all(f.allowed for f in findings), findings, view))
-    allowed, findings, by = next((one for one in found if one[0]), found[0])
+    sides = _sides(standing, signals)
+    of_purpose = [find(standing, by, purpose_rule(rule.purpose), signals) for by in sides]
+    return _row(standing, rule, signals, sides, of_purpose)
+
+
+def _row(
+    standing: Standing, rule: Rule, signals: Signals, sides: Sequence[Side], of_purpose: Sequence[Finding]
+) -> PermissionRow:
+    """Return a line; `of_purpose` is what its purpose came to on each side, without which nothing under it counts."""
+    found: list[tuple[Finding, ...]] = [(whole,) for whole in of_purpose]
+    if rule.channel or rule.recipient:
+        found = [(whole, find(standing, by, rule, signals)) for by, whole in zip(sides, of_purpose, strict=True)]
+    at = next((at for at, findings in enumerate(found) if all(one.allowed for one in findings)), None)
+    allowed, findings, by = at is not None, found[at or 0], sides[at or 0].view
     said = by.statuses.get(rule) if by else None
-    shown = next((f for f in findings if not f.allowed), findings[0])
+    shown = next((one for one in findings if not one.allowed), findings[0])
     return PermissionRow(
-        purpose=purpose,
+        purpose=rule.purpose,
         allowed=allowed,
         status=shown.status,
-        basis=standing.bundle.purposes[purpose].basis,
+        basis=standing.bundle.purposes[rule.purpose].basis,
         because=shown.because,
-        channel=channel or None,
-        recipient=recipient or None,
-        until=min((f.until for f in findings if f.until), default=None),
+        channel=rule.channel or None,
+        recipient=rule.recipient or None,
+        until=min((one.until for one in findings if one.until), default=None),
         here_only=allowed and _is_here_only(standing, rule),
         by_parent=allowed and said is not None and said.by_parent,
         waits=not allowed and len(findings) > 1 and _waits(findings[0], findings[1]),
@@ -239,7 +265,11 @@ def _is_here_only(standing: Standing, rule: Rule) -> bool:
 
 def permissions(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:
     """Return every permission of the caller, in the order of the bundle."""
-    return tuple(permission(standing, rule, signals) for rule in standing.bundle.rules())
+    sides = _sides(standing, signals)
+    of_purposes = {
+        name: [find(standing, by, purpose_rule(name), signals) for by in sides] for name in standing.bundle.purposes
+    }
+    return tuple(_row(standing, rule, signals, sides, of_purposes[rule.purpose]) for rule in standing.bundle.rules)
 
 
 def capturing(rows: Sequence[Row], preferences: str) -> tuple[Row, ...]:
@@ -255,9 +285,9 @@ def capture_url(preferences: str, purpose: Purpose) -> str:
     return f"{preferences}#purpose-{purpose}"
 
 
-def of_purposes(standing: Standing, signals: Signals) -> tuple[PermissionRow, ...]:
-    """Return the permissions of the purposes themselves, without what lies under them."""
-    return tuple(permission(standing, purpose_rule(name), signals) for name in standing.bundle.purposes)
+def of_purposes(standing: Standing, signals: Signals) -> Iterator[PermissionRow]:
+    """Return the permissions of the purposes themselves, without what lies under them, each when it is looked at."""
+    return (permission(standing, purpose_rule(name), signals) for name in standing.bundle.purposes)
 
 
 def uses(standing: Standing, view: SubjectView, category: Category) -> frozenset[Purpose]:
@@ -268,9 +298,10 @@ def uses(standing: Standing, view: SubjectView, category: Category) -> frozenset
     bundle = standing.bundle
     assert view.regime is not None, "a subject that holds keys has an entry, and so a regime"
     mine = Signals(view.regime, gpc=view.gpc)
+    alone = side(standing, mine, view)
 
     def allowed(purpose: Purpose) -> bool:
-        return find(standing, view, None, purpose_rule(purpose), mine).allowed
+        return find(standing, alone, purpose_rule(purpose), mine).allowed
 
     kept_under = bundle.categories[category].kept_under
     if not allowed(kept_under):

@@ -32,12 +32,13 @@ Visitors = Callable[[Caller, Signals], Awaitable[tuple[Visitor, Bundle]]]
 
 def visitor(standing: Standing, signals: Signals) -> Visitor:
     """Return what a page may know of whoever stands there."""
+    rows = permissions(standing, signals)
     return Visitor(
         standing.bundle.hash,
         known=bool(standing.views),
         signed_in=standing.account is not None,
-        answer_due=answer_due(standing, signals),
-        permissions=permissions(standing, signals),
+        answer_due=answer_due(standing, signals, rows),
+        permissions=rows,
         since=answered_since(standing),
         gpc=signalled(standing, signals),
     )

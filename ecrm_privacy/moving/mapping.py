@@ -94,7 +94,7 @@ def names_of(mapping: AnswerMapping, bundle: Bundle, file: str) -> Names:
 
     Raises Malformed naming what the policy does not have, and what nobody can refuse.
     """
-    rules = {rule_name(rule): rule for rule in bundle.rules()}
+    rules = {rule_name(rule): rule for rule in bundle.rules}
     own = mapping.tool == "table"
     can_refuse = [name for name, rule in rules.items() if not bundle.purposes[rule.purpose].required]
     asked: dict[str, Asked] = {name: Asked(name) for name in can_refuse} if own else {}

@@ -62,7 +62,7 @@ class Compiled(msgspec.Struct, frozen=True):
 def compile(bundle: Bundle) -> Compiled:
     """Decide every combination and spell out every need. Raises PolicyRefused above `ROWS_MOST` rows in all."""
     per_rule = len(bundle.regimes) * len(EVERY_CASE)
-    expected = per_rule * sum(1 for _ in bundle.rules()) + len(bundle.purposes) * len(bundle.notices)
+    expected = per_rule * sum(1 for _ in bundle.rules) + len(bundle.purposes) * len(bundle.notices)
     if expected > ROWS_MOST:
         raise PolicyRefused(f"policy: {expected} rows of decisions, at most {ROWS_MOST}: fewer purposes or regimes")
     notices = [
@@ -70,7 +70,7 @@ def compile(bundle: Bundle) -> Compiled:
         for purpose in bundle.purposes
         for notice in bundle.notices
     ]
-    return Compiled([row for rule in bundle.rules() for row in _decisions(bundle, rule)], _needs(bundle), notices)
+    return Compiled([row for rule in bundle.rules for row in _decisions(bundle, rule)], _needs(bundle), notices)
 
 
 def _decisions(bundle: Bundle, rule: Rule) -> list[DecisionRow]:
@@ -90,7 +90,7 @@ def _needs(bundle: Bundle) -> list[NeedRow]:
             rows += _need(bundle, f"slot:{name}", rule, slot.categories)
     for name, event in bundle.events.items():
         rows += _need(bundle, f"event:{name}", Rule(event.purpose, *PURPOSE_ITSELF), (event.category,))
-    for rule in bundle.rules():
+    for rule in bundle.rules:
         rows += _need(bundle, permission_need(rule), rule, ())
     return rows
 

@@ -4,7 +4,7 @@ A document is one TOML file (or one table of `events.toml`, one line of `pages.t
 text for people stands in `texts`, by locale. `docs/reference/policy.md` explains each key.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
@@ -360,12 +360,18 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _laws(self) -> Mapping[str, JurisdictionDocument]:
         return every_region(self.jurisdictions)
 
-    def rules(self) -> Iterator[Rule]:
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
         """Everything that is decided about, purpose by purpose."""
-        for name, purpose in self.purposes.items():
-            yield Rule(name, Channel(""), Recipient(""))
-            yield from (Rule(name, channel, Recipient("")) for channel in purpose.channels)
-            yield from (Rule(name, Channel(""), recipient) for recipient in purpose.recipients)
+        return tuple(
+            rule
+            for name, purpose in self.purposes.items()
+            for rule in (
+                Rule(name, Channel(""), Recipient("")),
+                *(Rule(name, channel, Recipient("")) for channel in purpose.channels),
+                *(Rule(name, Channel(""), recipient) for recipient in purpose.recipients),
+            )
+        )
 
     def current_notice(self, notice: str) -> NoticeDocument:
         """The newest version of `notice`. Raises KeyError if there is none."""

@@ -107,7 +107,7 @@ def _named(rule: Rule) -> str:
 def tables(bundle: Bundle) -> tuple[Table, ...]:
     """Every rule under every regime, those together that decide alike in all of the cases."""
     alike: dict[tuple[Decision, ...], dict[Rule, list[Regime]]] = {}
-    for rule, regime in product(bundle.rules(), bundle.regimes):
+    for rule, regime in product(bundle.rules, bundle.regimes):
         decided = tuple(decide(bundle, *rule, regime=regime, **facts._asdict()) for facts in EVERY_CASE)
         alike.setdefault(decided, {}).setdefault(rule, []).append(regime)
     return tuple(
@@ -143,7 +143,7 @@ def _lines(
 def page(bundle: Bundle) -> Iterator[str]:
     """The whole truth table of `bundle` as Markdown, line by line."""
     cases = len(EVERY_CASE)
-    rules = sum(1 for _ in bundle.rules())
+    rules = sum(1 for _ in bundle.rules)
     yield "# Decisions"
     yield ""
     count = rules * len(bundle.regimes) * cases

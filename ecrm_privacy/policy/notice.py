@@ -131,6 +131,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._made: dict[tuple[bytes, str, str, str], NoticePayload] = {}
+        self._hashes: dict[tuple[bytes, NoticeVersion, str], str] = {}
 
     def of(self, bundle: Bundle, site: str, locale: str, region: str) -> NoticePayload:
         """Return what a site shows in a locale and region."""
@@ -138,6 +139,15 @@ class Notices:
         if (shown := self._made.get(key)) is None:
             shown = self._made[key] = notice_payload(bundle, site, locale=locale, region=region)
         return shown
+
+    def hash(self, bundle: Bundle, notice: NoticeVersion, locale: str) -> str:
+        """Return the `notice_hash` of what was shown; empty for a notice that the policy does not have in a locale."""
+        shown, key = bundle.notices.get(notice), (bundle.hash, notice, locale)
+        if shown is None or locale not in shown.texts:
+            return ""
+        if (made := self._hashes.get(key)) is None:
+            made = self._hashes[key] = notice_hash(bundle, shown, locale)
+        return made
 
 
 def negotiate(accept_language: str, locales: tuple[str, ...]) -> str:

@@ -256,14 +256,15 @@ async def permitted(
     standing = await desk.standing(caller)
     if asked is not None:
         return await history.of(standing, asked, where)
-    question, due = None, answer_due(standing, signals)
+    rows = permissions(standing, signals)
+    question, due = None, answer_due(standing, signals, rows)
     if due:
         reception.met(standing.bundle, where, "script", SERVED)
     if due and with_question:
         reception.met(standing.bundle, where, "script", SEEN)
         question = _question(desk, standing, signals, where, due=due)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
-    rows = capturing(permissions(standing, signals), hallway.preferences)
+    rows = capturing(rows, hallway.preferences)
     told = _told(standing.bundle, where, rows, gpc=signalled(standing, signals))
     return PermissionsReply(rows, NoticeVersion(shown.name), due, told, question)
 

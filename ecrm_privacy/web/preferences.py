@@ -77,12 +77,13 @@ async def _letter(desks: Desks, seen: Look, flash: Any = None, reception: Recept
     """Render the page; `reception` counts that the notice was opened, for somebody who owes an answer."""
     caller, signals, where = seen.caller, seen.signals, seen.where
     standing = await desks.desk.standing(caller)
-    due = answer_due(standing, signals)
+    permitted = permissions(standing, signals)
+    due = answer_due(standing, signals, permitted)
     if due and reception is not None:
         reception.met(standing.bundle, where, "form", OPENED)
     bundle, t = standing.bundle, texts(where.locale)
     shown = desks.desk.notice(bundle, where.site, where.locale, where.jurisdiction)
-    profile, permitted = await desks.rights.profile(caller), permissions(standing, signals)
+    profile = await desks.rights.profile(caller)
     reply = desks.pages.page(
         "preferences.html",
         t=t,

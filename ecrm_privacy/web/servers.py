@@ -177,8 +177,9 @@ async def subject_permissions(
         return told(server, await history.of(standing, asked, where))
     signals = hallway.signals(request)
     shown = standing.bundle.current_notice(standing.bundle.sites[where.site].notice)
-    rows = capturing(concerning(server, permissions(standing, signals)), hallway.preferences)
-    return PermissionsReply(rows, NoticeVersion(shown.name), answer_due(standing, signals))
+    rows = permissions(standing, signals)
+    concerned = capturing(concerning(server, rows), hallway.preferences)
+    return PermissionsReply(concerned, NoticeVersion(shown.name), answer_due(standing, signals, rows))
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -30,7 +30,7 @@ from tests.unit.policy.policies import SHIPPED
 
 TODAY = datetime.now(UTC).date()
 WHERE = Where("demo", "en", "eu")
-CAN_REFUSE = [rule for rule in SHIPPED.rules() if not SHIPPED.purposes[rule.purpose].required]
+CAN_REFUSE = [rule for rule in SHIPPED.rules if not SHIPPED.purposes[rule.purpose].required]
 SERVICES = {"a": "measure", "b": "measure", "c": "advertise", "d": "personalize"}
 MAPPING = f"""
 from = "klaro"

@@ -109,7 +109,7 @@ def tables(database: Database) -> Iterator[Tables]:
 
 
 def _same_permissions(policy: Bundle, standing: Standing, signals: Signals, rows: Sequence[AdmitRow]) -> None:
-    for rule in policy.rules():
+    for rule in policy.rules:
         mine = permission(standing, rule, signals)
         found = [row for row in rows if row.need == permission_need(rule)]
         its = next((row for row in found if row.allowed), found[0])  # as the gate reads them
@@ -212,7 +212,7 @@ def test_a_shard_asks_for_every_yes_again(tables: Tables) -> None:
 
 def _said(policy: Bundle, status: ConsentStatus, entry: int) -> dict[Rule, StatusRow]:
     notice = list(policy.notices)[-1]
-    return {rule: StatusRow(status, notice, date.today(), None, entry) for rule in policy.rules()}  # noqa: DTZ011
+    return {rule: StatusRow(status, notice, date.today(), None, entry) for rule in policy.rules}  # noqa: DTZ011
 
 
 def test_a_frozen_log_opens_nothing(tables: Tables) -> None:

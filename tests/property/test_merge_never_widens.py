@@ -30,7 +30,7 @@ from tests.lengths import examples
 from tests.scenes import Scene
 from tests.unit.policy.policies import SHIPPED
 
-RULES = {permission_need(rule): rule for rule in SHIPPED.rules()}
+RULES = {permission_need(rule): rule for rule in SHIPPED.rules}
 REMEMBER = {RULES["permission:remember"]}
 HISTORY = "event:view"
 OWN = {name: {"", *purpose.own_yes} for name, purpose in SHIPPED.purposes.items()}

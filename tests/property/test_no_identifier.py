@@ -12,7 +12,7 @@ from tests.unit.policy.policies import SHIPPED
 
 RULES = [
     name_of({"purpose": rule.purpose, "channel": rule.channel, "recipient": rule.recipient})
-    for rule in SHIPPED.rules()
+    for rule in SHIPPED.rules
     if rule.purpose != "order"
 ]
 NOTICES = st.sampled_from(["shop@1", "shop@1", "shop@7", "", "nobody@example.com"])

@@ -16,7 +16,7 @@ NARROWER = {"restricted": True, "under_age": True, "gpc": True, "notice_current"
 @given(bundles(), st.sampled_from(sorted(NARROWER)))
 def test_what_narrows_never_allows(policy: Bundle, flag: str) -> None:
     """For every rule, regime and case: with restriction, childhood, signal or a stale notice never more."""
-    for rule in policy.rules():
+    for rule in policy.rules:
         for regime in policy.regimes:
             for facts in EVERY_CASE:
                 narrow = facts._replace(**{flag: NARROWER[flag]})
@@ -28,7 +28,7 @@ def test_what_narrows_never_allows(policy: Bundle, flag: str) -> None:
 @given(bundles())
 def test_strict_is_the_strictest(policy: Bundle) -> None:
     """What any regime refuses, `strict` refuses."""
-    for rule in policy.rules():
+    for rule in policy.rules:
         for facts in EVERY_CASE:
             strict = decide(policy, *rule, regime=STRICT, **facts._asdict())
             for regime in policy.regimes:
@@ -64,7 +64,7 @@ def test_a_stricter_policy_opens_nothing(policy: Tree, change: str) -> None:
     wide = bundle(policy)
     NARROWINGS[change](policy)
     narrow = bundle(policy)
-    for rule in wide.rules():
+    for rule in wide.rules:
         for regime in wide.regimes:
             for facts in EVERY_CASE:
                 if decide(narrow, *rule, regime=regime, **facts._asdict()).allowed:
@@ -85,7 +85,7 @@ def test_a_law_more_opens_nothing(policy: Tree, data: st.DataObject) -> None:
     before["sites"] = {name: {**site, "jurisdiction": "default"} for name, site in policy["sites"].items()}
     fewer, more = bundle(before), bundle(policy)
     alone = len(fewer.regimes) == 1  # with no other law to be stricter than, `strict` is a law of its own
-    for rule in more.rules():
+    for rule in more.rules:
         for facts in EVERY_CASE:
             if not alone and decide(more, *rule, regime=STRICT, **facts._asdict()).allowed:
                 assert decide(fewer, *rule, regime=STRICT, **facts._asdict()).allowed
@@ -95,7 +95,7 @@ def test_a_law_more_opens_nothing(policy: Tree, data: st.DataObject) -> None:
 @given(bundles(), st.data())
 def test_consent_is_a_current_yes(policy: Bundle, data: st.DataObject) -> None:
     """`because` is `consent` only for a yes to a notice that counts, free of every reason against it."""
-    rule = data.draw(st.sampled_from(list(policy.rules())))
+    rule = data.draw(st.sampled_from(list(policy.rules)))
     facts: Facts = data.draw(st.sampled_from(EVERY_CASE))
     decision = decide(policy, *rule, regime=data.draw(st.sampled_from(policy.regimes)), **facts._asdict())
     if decision.because == "consent":

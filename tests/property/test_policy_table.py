@@ -16,7 +16,7 @@ def test_every_row_is_what_was_decided(policy: Bundle) -> None:
     table = {row[:9]: Decision(row.allowed, row.because) for row in compiled.decisions}
     expected = {
         (*rule, regime, *facts): decide(policy, *rule, regime=regime, **facts._asdict())
-        for rule in policy.rules()
+        for rule in policy.rules
         for regime in policy.regimes
         for facts in EVERY_CASE
     }

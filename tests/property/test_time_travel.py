@@ -53,7 +53,7 @@ WHERE = Where("demo", "en", "eu")
 
 ANSWERS = [status for status in ConsentStatus if status is not ConsentStatus.UNKNOWN]
 PURPOSES = {"remember", "measure", "share"}
-RULES = [rule for rule in SHIPPED.rules() if rule.purpose in PURPOSES and rule.recipient != "paper-mill"]
+RULES = [rule for rule in SHIPPED.rules if rule.purpose in PURPOSES and rule.recipient != "paper-mill"]
 
 
 class Happened(NamedTuple):

@@ -104,7 +104,6 @@ def effects(
     keyring: Keyring, before: SubjectView | None, subject: SubjectId, said: Said, made: Sequence[Change], shown: Shown
 ) -> list[Effect]:
     """Return what goes with an entry in which somebody answered to channels."""
-    links = MessageLinks(keyring)
     told = {Channel(answer.channel): answer.address for answer in said.answers if answer.channel and answer.address}
     view = before or SubjectView(subject)
     version = max((row.version for row in view.keys if row.category == PENDING), default=0)
@@ -118,17 +117,19 @@ def effects(
         if purposes:
             version += 1
             wanted = Wanted(told.get(channel, ""), purposes, *shown)
-            found += _to_confirm(keyring, links, subject, channel, version, wanted)
+            found += _to_confirm(keyring, subject, channel, version, wanted)
         elif channel in told and any(change.channel == channel and change.status in YES for change in made):
-            found += [*keep(keyring, view, channel, told[channel]), *_to_welcome(links, subject, channel, made, shown)]
+            found += keep(keyring, view, channel, told[channel])
+            found += _to_welcome(keyring, subject, channel, made, shown)
     return found
 
 
-def _to_confirm(
-    keyring: Keyring, links: MessageLinks, subject: SubjectId, channel: Channel, version: int, wanted: Wanted
-) -> list[Effect]:
+def _to_confirm(keyring: Keyring, subject: SubjectId, channel: Channel, version: int, wanted: Wanted) -> list[Effect]:
     key, wrapped = keys.new(keyring, subject, PENDING, version)
-    same, pending_id = links.same(subject, channel, addresses.compared(channel, wanted.address)), uuid4()
+    same, pending_id = (
+        MessageLinks(keyring).same(subject, channel, addresses.compared(channel, wanted.address)),
+        uuid4(),
+    )
     return [
         store.replace(subject, channel, same),
         vault.insert_key(subject, PENDING, version, wrapped),
@@ -138,13 +139,13 @@ def _to_confirm(
 
 
 def _to_welcome(
-    links: MessageLinks, subject: SubjectId, channel: Channel, made: Sequence[Change], shown: Shown
+    keyring: Keyring, subject: SubjectId, channel: Channel, made: Sequence[Change], shown: Shown
 ) -> list[Effect]:
     """Return what owes a welcome to an address that needs no confirmation; its request has no key, and no link."""
     purposes = tuple(Purpose(each.purpose) for each in made if each.channel == channel and each.status in YES)
     pending_id = uuid4()
     return [
-        store.put(pending_id, subject, channel, NO_KEY, links.same(subject, channel, ""), None),
+        store.put(pending_id, subject, channel, NO_KEY, MessageLinks(keyring).same(subject, channel, ""), None),
         delivery.enqueue(WELCOME, Welcoming(pending_id, purposes, shown.site, shown.locale, shown.jurisdiction)),
     ]
 

@@ -85,7 +85,7 @@ class Endings:
         notice = NoticeVersion(standing.bundle.current_notice(site.notice).name)
         answers = tuple(
             _no(standing.bundle, rule)
-            for rule in standing.bundle.rules()
+            for rule in standing.bundle.rules
             if rule.channel == channel and purpose in {None, rule.purpose} and _is_open(standing.bundle, view, rule)
         )
         made = changes(standing, view, Said(notice, answers, ExpressionMethod.SAVE))

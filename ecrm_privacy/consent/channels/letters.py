@@ -214,7 +214,7 @@ def _still(view: SubjectView, channel: Channel, wanted: Wanted) -> bool:
 def may_reach(standing: Standing, view: SubjectView, channel: Channel, purpose: Purpose) -> bool:
     """Whether a person may be reached now, by the gate's own rule (`standing`), under the law of their answers."""
     rule = Rule(purpose, channel, Recipient(""))
-    if view.regime is None or rule not in set(standing.bundle.rules()):
+    if view.regime is None or rule not in set(standing.bundle.rules):
         return False
     return permission(standing, rule, Signals(view.regime, gpc=view.gpc)).allowed
 

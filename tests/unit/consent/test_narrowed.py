@@ -3,6 +3,7 @@
 import pytest
 
 from ecrm_privacy.consent.answer import changes, choice_after, narrowed
+from ecrm_privacy.consent.standing import permissions
 from ecrm_privacy.gate.types import Signals
 from ecrm_privacy.vocabulary import Purpose, Regime
 from tests.unit.consent.people import HERE, SHOP1, SHOP2, a_subject, saying, standing
@@ -57,3 +58,14 @@ def test_the_choice_says_what_tags_may_start_and_what_is_closed() -> None:
     assert choice.notice == SHOP2
     assert choice.allowed == marks("order", "remember", "measure")
     assert choice.no_here == marks("personalize", "offers")
+
+
+def test_the_choice_of_a_domain_tells_of_what_its_other_sites_ask() -> None:
+    """The permissions of a site close what only others ask about; the cookie that they share does not."""
+    there = standing(browser=a_subject({"remember": "given", "personalize": "given"}))
+    signals = Signals(HERE.regime, elsewhere=marks("personalize"))
+    rows = permissions(there, signals)
+    assert "personalize" not in {row.purpose for row in rows if row.allowed}
+    choice = choice_after(there, signals, SHOP2, rows)
+    assert choice == choice_after(there, signals, SHOP2)
+    assert choice.allowed == marks("order", "remember", "measure", "personalize")

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from ecrm_privacy.policy.notice import NoticePayload, negotiate, notice_hash, notice_payload
+from ecrm_privacy.policy.notice import NoticePayload, Notices, negotiate, notice_hash, notice_payload
+from ecrm_privacy.vocabulary import NoticeVersion
 from tests.unit.policy.policies import SHIPPED, bundle, tree
 
 
@@ -80,6 +81,17 @@ def test_the_hash_does_not_depend_on_where_somebody_is() -> None:
     """The region changes the law, not the words; receipts name the same hash."""
     notice = SHIPPED.current_notice("shop")
     assert asked("de", region="us-ca").notice.hash == asked("de").notice.hash == notice_hash(SHIPPED, notice, "de")
+
+
+def test_what_is_hashed_once_is_the_hash_of_that_notice_in_that_language() -> None:
+    """Asked again, in another language, and under another policy; what was not shown has none."""
+    changed = tree()
+    changed["notices"]["shop@1"]["texts"]["en"]["choose"] += "!"
+    notices, name = Notices(), SHIPPED.current_notice("shop").name
+    for policy in (SHIPPED, bundle(changed), SHIPPED):
+        for locale in ("en", "de", "en"):
+            assert notices.hash(policy, name, locale) == notice_hash(policy, policy.notices[name], locale)
+    assert notices.hash(SHIPPED, name, "nl") == notices.hash(SHIPPED, NoticeVersion("shop@9"), "en") == ""
 
 
 def test_an_old_notice_still_has_a_hash() -> None:
