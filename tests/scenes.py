@@ -127,7 +127,7 @@ def subjects(bundle: Bundle, today: date) -> st.SearchStrategy[SubjectView]:
     return st.builds(
         SubjectView,
         st.just(NOBODY_YET),
-        st.dictionaries(st.sampled_from(list(bundle.rules)), row, max_size=8),
+        st.dictionaries(st.sampled_from(bundle.rules), row, max_size=8),
         st.sets(st.sampled_from(CATEGORIES), max_size=3).map(_keys),
         st.sampled_from([None, "gdpr", "gdpr", *bundle.regimes, UNKNOWN_REGIME]),
         st.sampled_from([False, False, False, True]),

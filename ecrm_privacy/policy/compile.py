@@ -62,7 +62,7 @@ class Compiled(msgspec.Struct, frozen=True):
 def compile(bundle: Bundle) -> Compiled:
     """Decide every combination and spell out every need. Raises PolicyRefused above `ROWS_MOST` rows in all."""
     per_rule = len(bundle.regimes) * len(EVERY_CASE)
-    expected = per_rule * sum(1 for _ in bundle.rules) + len(bundle.purposes) * len(bundle.notices)
+    expected = per_rule * len(bundle.rules) + len(bundle.purposes) * len(bundle.notices)
     if expected > ROWS_MOST:
         raise PolicyRefused(f"policy: {expected} rows of decisions, at most {ROWS_MOST}: fewer purposes or regimes")
     notices = [

@@ -143,7 +143,7 @@ def _lines(
 def page(bundle: Bundle) -> Iterator[str]:
     """The whole truth table of `bundle` as Markdown, line by line."""
     cases = len(EVERY_CASE)
-    rules = sum(1 for _ in bundle.rules)
+    rules = len(bundle.rules)
     yield "# Decisions"
     yield ""
     count = rules * len(bundle.regimes) * cases

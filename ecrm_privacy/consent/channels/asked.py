@@ -126,10 +126,8 @@ def effects(
 
 def _to_confirm(keyring: Keyring, subject: SubjectId, channel: Channel, version: int, wanted: Wanted) -> list[Effect]:
     key, wrapped = keys.new(keyring, subject, PENDING, version)
-    same, pending_id = (
-        MessageLinks(keyring).same(subject, channel, addresses.compared(channel, wanted.address)),
-        uuid4(),
-    )
+    pending_id = uuid4()
+    same = MessageLinks(keyring).same(subject, channel, addresses.compared(channel, wanted.address))
     return [
         store.replace(subject, channel, same),
         vault.insert_key(subject, PENDING, version, wrapped),
