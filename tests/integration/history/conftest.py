@@ -37,8 +37,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let records say another time than the machine's; nothing else of the desk is changed."""
     made, record = Clock(), desk.recorded
 
-    def at_that_time(*what: Any) -> Any:
-        event = record(*what)
+    def at_that_time(*what: Any, **shown: Any) -> Any:
+        event = record(*what, **shown)
         return event if made.now is None else msgspec.structs.replace(event, event_time=made.now)
 
     monkeypatch.setattr(desk, "recorded", at_that_time)
