@@ -50,6 +50,7 @@ from ecrm_privacy.ledger.writer import Writer
 from ecrm_privacy.policy import store as policy_store
 from ecrm_privacy.policy.documents import Bundle
 from ecrm_privacy.policy.shelf import Shelf
+from ecrm_privacy.rights import store as rights_store
 from ecrm_privacy.rights.desk import RightsDesk
 from ecrm_privacy.rights.holders import Holder
 from ecrm_privacy.rights.house import house_holders
@@ -271,7 +272,8 @@ def _upkeep(
         {table for holder in holders for table in holder.tables} | {"ecrm.reply", "ecrm.job", "ecrm.messaged"}
     )
     rewrite = (config.rewrite_days, config.rewrite_hour)
-    return upkeep.Upkeep(acquire, partial(_days, hallway), plugins, tables, rewrite)
+    ageing = (delivery.forget_replies(), consent_store.forget_tokens(), rights_store.forget_nobodys())
+    return upkeep.Upkeep(acquire, partial(_days, hallway), plugins, ageing, tables, rewrite)
 
 
 def _days(hallway: Hallway) -> dict[Category, int]:

@@ -64,8 +64,8 @@ class UseCounts:
 class Upkeep:
     """The upkeep of one worker. `days` says how old behaviour of each category may become, by the policy in force.
 
-    `tables` are those that hold rows about people; `rewrite` says every how many days they are written anew, and after
-    which hour (UTC).
+    `ageing` deletes what goes by an age of its own. `tables` are those that hold rows about people; `rewrite` says
+    every how many days they are written anew, and after which hour (UTC).
     """
 
     def __init__(
@@ -73,12 +73,14 @@ class Upkeep:
         acquire: Acquire,
         days: Callable[[], Mapping[Category, int]],
         keepers: Sequence[Keeps],
+        ageing: Sequence[Effect] = (),
         tables: Sequence[str] = (),
         rewrite: tuple[int, int] = (1, 3),
     ) -> None:
         self._acquire = acquire
         self._days = days
         self._keepers = keepers
+        self._ageing = tuple(ageing)
         self._tables = tuple(tables)
         self._every_days, self._hour = rewrite
 
@@ -89,7 +91,7 @@ class Upkeep:
         if turn is None:
             return False
         async with self._acquire() as conn:
-            for effect in delivery.forget_old():
+            for effect in self._ageing:
                 await effect.run(conn)
         await self.mix(turn.mixed - OVERLAP)
         async with self._acquire() as conn:

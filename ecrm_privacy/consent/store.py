@@ -174,6 +174,11 @@ def use_token(token_mac: bytes, expires: datetime) -> Effect:
     )
 
 
+def forget_tokens() -> Effect:
+    """Forget used sign-in tokens that are too old to be used again anyway."""
+    return Query("delete from ecrm.token_used where expires <= now()")
+
+
 class ReceiptRow(msgspec.Struct, frozen=True):
     """A sealed body, for the holder of its receipt."""
 

@@ -8,9 +8,6 @@ import msgspec
 
 from ecrm_privacy.sql import Effect, Query
 
-NOBODYS_REQUEST_DAYS = 30
-"""So long a request that names nobody can still be read by whoever knows its name."""
-
 
 class JobRow(msgspec.Struct, frozen=True):
     """A leased job. Its lease is that of this attempt: whoever leases it again has the next number."""
@@ -94,17 +91,9 @@ def state() -> Query[QueueRow]:
     )
 
 
-def forget_old() -> tuple[Effect, ...]:
-    """Empty what lives by age: replies, used sign-in tokens, and requests that name nobody and certify nothing."""
-    return (
-        Query("delete from ecrm.reply where expires <= now()"),
-        Query("delete from ecrm.token_used where expires <= now()"),
-        Query(
-            "delete from ecrm.rights_request"
-            " where subject is null and certificate is null and ended < current_date - $1::int",
-            (NOBODYS_REQUEST_DAYS,),
-        ),
-    )
+def forget_replies() -> Effect:
+    """Forget the replies that nobody can ask for again."""
+    return Query("delete from ecrm.reply where expires <= now()")
 
 
 class TurnRow(msgspec.Struct, frozen=True):

@@ -8,6 +8,9 @@ import msgspec
 
 from ecrm_privacy.sql import Effect, Query
 
+NOBODYS_DAYS = 30
+"""So long an ended request that names nobody can still be read by whoever knows its name."""
+
 
 class BehindRow(msgspec.Struct, frozen=True):
     """The subjects behind a caller, and the database's day."""
@@ -111,6 +114,15 @@ def end_request(request_id: UUID, status: str, reason: bytes | None = None) -> E
         "update ecrm.rights_request set status = $2, ended = current_date, reason = $3"
         " where request_id = $1 and status = 'open'",
         (request_id, status, reason),
+    )
+
+
+def forget_nobodys() -> Effect:
+    """Forget the ended requests that name nobody and certify nothing."""
+    return Query(
+        "delete from ecrm.rights_request"
+        " where subject is null and certificate is null and ended < current_date - $1::int",
+        (NOBODYS_DAYS,),
     )
 
 

@@ -44,6 +44,22 @@ async def test_one_worker_has_the_turn(database: Database, tmp_path: Path) -> No
         assert await other.house.upkeep.run()
 
 
+async def test_what_nobody_can_use_again_goes(opened: Opened) -> None:
+    """A kept reply and a used token go when they run out, and not before."""
+    async with opened.as_admin() as admin:
+        await admin.execute("truncate ecrm.reply, ecrm.token_used")
+        for name, ends in ((b"over", "-1 hour"), (b"good", "1 hour")):
+            hour = f"date_trunc('hour', now()) + interval '{ends}'"
+            await admin.execute(f"insert into ecrm.token_used values ($1, {hour})", name)
+            await admin.execute(
+                f"insert into ecrm.reply (key_mac, body_mac, sealed, expires) values ($1, '', '', {hour})", name
+            )
+        await admin.execute("update ecrm.upkeep set begun = 'epoch'")
+        assert await opened.house.upkeep.run()
+        for kept in ("select token_mac from ecrm.token_used", "select key_mac from ecrm.reply"):
+            assert [row[0] for row in await admin.fetch(kept)] == [b"good"]
+
+
 async def test_what_a_dead_worker_left_is_mixed_by_the_next(opened: Opened) -> None:
     """The next turn begins where mixing had come to, not where the last turn began."""
     async with opened.as_admin() as admin:
