@@ -86,8 +86,7 @@ def follow(
             continue
         names = tuple(sorted((pseudonym(key) for key in opened[category]), key=lambda name: name.bytes))
         closing += ((name, vault.delete_all_uses([name])) for name in names)
-        goes = not now and (turned or bool(was)) and not after.restricted
-        effects += _opening(names, category, was, now, document.retention.after_withdrawal_days if goes else None)
+        effects += _opening(standing, after, category, names, was, now, turned=turned)
     return Access(opened[EVIDENCE][0], tuple(effects), tuple(closing))
 
 
@@ -121,22 +120,26 @@ def agree(
     now: frozenset[Purpose],
 ) -> list[Effect]:
     """Return the effects that turn the uses `was` of a subject's pseudonyms into `now`, closing first."""
-    goes = bool(was) and not now and not view.restricted
-    after_days = standing.bundle.categories[category].retention.after_withdrawal_days if goes else None
-    return [vault.delete_all_uses(names), *_opening(names, category, was, now, after_days)]
+    return [vault.delete_all_uses(names), *_opening(standing, view, category, names, was, now)]
 
 
 def _opening(
-    names: tuple[Pseudonym, ...],
+    standing: Standing,
+    view: SubjectView,
     category: Category,
+    names: tuple[Pseudonym, ...],
     was: frozenset[Purpose],
     now: frozenset[Purpose],
-    after_days: int | None,
+    *,
+    turned: bool = False,
 ) -> list[Effect]:
     """Open what is allowed now. What nothing covers any more goes after so many days, unless a later answer says else.
 
-    None: it stays. A restriction covers nothing, and what is restricted is kept (GDPR 18) until that is lifted.
+    A restriction covers nothing, and what is restricted is kept (GDPR 18) until that is lifted: `turned` says that it
+    began or ended now, so that what it had kept goes then.
     """
+    goes = not now and (turned or bool(was)) and not view.restricted
+    after_days = standing.bundle.categories[category].retention.after_withdrawal_days if goes else None
     retiring = None if after_days is None else uuid4()
     return [
         vault.register(names, category, retiring),

@@ -147,6 +147,19 @@ async def test_an_answer_meanwhile_counts_when_it_is_lifted(opened: Opened) -> N
         assert await admin.fetchval(RETIRING) > owed
 
 
+async def test_what_its_only_yes_was_taken_from_meanwhile_goes_when_it_is_lifted(opened: Opened) -> None:
+    """Then nothing covers the history any more, neither before the end of the restriction nor after it."""
+    browser = opened.browser()
+    await browser.answer({"remember": "given"})
+    assert await buys(opened, browser) == len(ITEMS)
+    async with opened.as_admin() as admin:
+        request_id = await restricts(browser)
+        await browser.answer({"remember": "withdrawn"})
+        owed = await admin.fetchval(RETIRING)
+        await lifts(browser, request_id)
+        assert await admin.fetchval(RETIRING) == owed + 1
+
+
 async def test_what_was_to_be_forgotten_is_kept(opened: Opened) -> None:
     """Whoever restricts wants it kept (GDPR 18(1)(b)): a withdrawal before it forgets nothing until it is lifted."""
     browser = opened.browser()
