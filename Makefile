@@ -20,7 +20,7 @@ help: ## this list
 
 setup: $(READY) ## the environment in .venv, from the lock file
 
-# Python compiles a module when it is first used; to compile all of them here would take half as long again.
+# Python compiles a module when it is first used; to compile all of them here would take two thirds longer.
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or later (Debian: apt-get install python3 python3-venv)."; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \

@@ -95,7 +95,7 @@ def test_a_law_more_opens_nothing(policy: Tree, data: st.DataObject) -> None:
 @given(bundles(), st.data())
 def test_consent_is_a_current_yes(policy: Bundle, data: st.DataObject) -> None:
     """`because` is `consent` only for a yes to a notice that counts, free of every reason against it."""
-    rule = data.draw(st.sampled_from(list(policy.rules)))
+    rule = data.draw(st.sampled_from(policy.rules))
     facts: Facts = data.draw(st.sampled_from(EVERY_CASE))
     decision = decide(policy, *rule, regime=data.draw(st.sampled_from(policy.regimes)), **facts._asdict())
     if decision.because == "consent":

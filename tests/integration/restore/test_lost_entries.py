@@ -72,7 +72,8 @@ async def fail_over(admin: asyncpg.Connection) -> None:
 async def refuse(browser: Browser, times: int = 1) -> None:
     """Answer no, without a name."""
     for _ in range(times):
-        assert (await browser.answer({"remember": "refused"})).status_code == 201
+        reply = await browser.answer({"remember": "refused"})
+        assert reply.status_code == 201, reply.text
 
 
 async def frozen(admin: asyncpg.Connection) -> str | None:
